@@ -1,0 +1,1 @@
+"""YAML to checked settings, each error with its file and line."""

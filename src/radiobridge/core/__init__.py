@@ -1,0 +1,1 @@
+"""Decisions: squelch, transmit, floor, jitter, routing, patches. Pure; time is an argument."""

@@ -1,0 +1,1 @@
+"""What touches devices, networks and disks. Registered by entry point."""

@@ -1,0 +1,1 @@
+"""Where a radio's sound comes from and goes to."""

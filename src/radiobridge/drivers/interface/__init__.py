@@ -1,0 +1,1 @@
+"""What keys a radio and senses its receiver."""

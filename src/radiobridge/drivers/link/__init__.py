@@ -1,0 +1,1 @@
+"""What carries voice and documents between gateways."""

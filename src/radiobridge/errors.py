@@ -1,0 +1,58 @@
+"""The one tree of errors. Each tells the person what to do, in English and French."""
+
+from radiobridge.text import Text
+
+
+class RadioBridgeError(Exception):
+    """Base of all errors of the project; `text` is what an operator reads."""
+
+    def __init__(self, en: str, fr: str) -> None:
+        super().__init__(en)
+        self.text = Text(en, fr)
+
+
+class ConfigError(RadioBridgeError):
+    """The configuration cannot be used; nothing was changed."""
+
+
+class DriverError(RadioBridgeError):
+    """A device failed, is missing, or answers nonsense."""
+
+
+class DependencyMissingError(DriverError):
+    """A driver needs a library that is not installed."""
+
+
+class UnknownDriverError(DriverError):
+    """No driver of that name is registered."""
+
+
+class StoreError(RadioBridgeError):
+    """State could not be read or made durable."""
+
+
+class CommandError(RadioBridgeError):
+    """A command cannot be carried out as asked."""
+
+
+class LocalProtocolError(RadioBridgeError):
+    """We misused our own machine: a bug on this side, never the peer's doing."""
+
+    def __init__(self, en: str) -> None:
+        super().__init__(en, en)
+
+
+class RemoteProtocolError(RadioBridgeError):
+    """What came from outside breaks the protocol. `reason` is a short constant for counters."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason, reason)
+        self.reason = reason
+
+
+class InvalidIdError(RemoteProtocolError, ValueError):
+    """A name that is not an id (see `model.ids`)."""
+
+
+class KeyFileError(RadioBridgeError):
+    """A key file is missing, damaged, or readable by others. Never holds key material."""

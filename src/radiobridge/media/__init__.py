@@ -1,0 +1,1 @@
+"""Samples: level, VOX, tones, gain, limiter, Opus. Pure."""

@@ -1,0 +1,204 @@
+"""The Protocols that drivers implement. Services see these and nothing else.
+
+Third parties register a class under an entry-point group: `radiobridge.interfaces` (a
+`RadioInterface`), `radiobridge.audio` (an `AudioDevice`), `radiobridge.links` (a `Link`). Each
+class is built by `from_settings`, as its Protocol says.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any, Protocol, Self
+
+from radiobridge.model.interface import InterfaceEvent
+from radiobridge.model.voice import PcmFrame
+from radiobridge.text import Text
+
+
+class Clock(Protocol):
+    """The two clocks of a machine."""
+
+    def monotonic(self) -> float:
+        """Return CLOCK_MONOTONIC in seconds: the same for all processes of this machine."""
+
+    def wall_ms(self) -> int:
+        """Return the system's wall clock in ms since 1970."""
+
+    def synchronised(self) -> bool:
+        """Tell whether the system says that its wall clock is synchronised."""
+
+
+class RadioInterface(Protocol):
+    """One radio's PTT and COR, inside the keyer process.
+
+    Blocking calls are allowed: each radio has a thread of its own, and only it calls. Every method
+    raises DriverError when the device fails; the keyer then closes the device, reports it lost and
+    opens it again with backoff. Neither opening nor closing ever keys.
+    """
+
+    poll_s: float
+    """How often `poll` must be called when `fileno` is not readable meanwhile, in s."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build from checked settings (JSON values); opens nothing."""
+
+    def open(self) -> None:
+        """Open the device with PTT off."""
+
+    def fileno(self) -> int | None:
+        """Return a descriptor that becomes readable when `poll` has something, or None."""
+
+    def key(self) -> None:
+        """Ask to transmit. The answer comes from `poll` as KeyAnswered."""
+
+    def refresh(self) -> None:
+        """Renew a dead-man while keyed; called for each renewal of the lease."""
+
+    def unkey(self) -> None:
+        """Stop transmitting; return when the device has taken it."""
+
+    def poll(self) -> Iterable[InterfaceEvent]:
+        """Return what the device has told since the last call; never blocks longer than 50 ms."""
+
+    def close(self) -> None:
+        """Unkey and close; never raises."""
+
+
+class VoiceInterface(RadioInterface, Protocol):
+    """An interface that carries the voice in the same stream as the key (`usrp`)."""
+
+    rate: int
+
+    def write(self, samples: PcmFrame) -> None:
+        """Send 20 ms while keyed; dropped when not keyed."""
+
+    def read(self) -> Iterable[PcmFrame]:
+        """Return voice received since the last call; called after `poll`."""
+
+
+class InterfaceSink(Protocol):
+    """Where a keyer line reports; called in the event loop."""
+
+    def interface_event(self, event: InterfaceEvent) -> None:
+        """Take one event; quick, never blocks, never raises."""
+
+
+class KeyerLine(Protocol):
+    """The gateway's hold on one radio's transmitter, through the keyer process."""
+
+    def attach(self, sink: InterfaceSink) -> None:
+        """Say who gets the events; once, before the first key."""
+
+    def key(self) -> None:
+        """Ask to transmit, starting a lease of 200 ms. Answered by KeyAnswered."""
+
+    def renew(self) -> None:
+        """Renew the lease; call at least every 60 ms while keying or keyed."""
+
+    def unkey(self) -> None:
+        """Stop transmitting now. Answered by Unkeyed."""
+
+
+class AudioSink(Protocol):
+    """Where an audio device delivers; called in the event loop."""
+
+    def audio(self, samples: PcmFrame, at: float) -> None:
+        """Take 20 ms of received audio whose last sample was heard at `at` (monotonic s)."""
+
+    def audio_lost(self, reason: Text) -> None:
+        """The device failed; the owner closes it and opens it again later."""
+
+
+class AudioDevice(Protocol):
+    """A radio's sound, in frames of 20 ms mono int16 at `rate`."""
+
+    rate: int
+    underruns: int
+    """Times the device ran dry while there was a spurt to play."""
+    overruns: int
+    """Frames dropped because a bounded ring was full (the oldest go)."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build from checked settings; opens nothing."""
+
+    async def open(self, sink: AudioSink) -> None:
+        """Open and start; raise DriverError when the device cannot be used."""
+
+    def write(self, samples: PcmFrame) -> None:
+        """Queue 20 ms to play; never blocks. Above 500 ms queued the oldest is dropped."""
+
+    def queued_s(self) -> float:
+        """Return how much is written and not yet played, in s."""
+
+    def discard(self) -> None:
+        """Drop what is not yet played."""
+
+    async def close(self) -> None:
+        """Stop and close; never raises."""
+
+
+class LinkSink(Protocol):
+    """Where a link delivers; called in the event loop."""
+
+    def voice(self, topic: str, payload: bytes, link: str) -> None:
+        """Take one voice packet, whatever it holds; quick, never raises."""
+
+    def document(self, topic: str, payload: bytes, link: str) -> None:
+        """Take one document, whatever it holds; quick, never raises."""
+
+    def presence(self, link: str, connection: int, *, online: bool) -> tuple[str, bytes]:
+        """Return topic and payload of this gateway's presence, and (offline) of its will."""
+
+    def link_up(self, link: str) -> None:
+        """The link is connected and subscribed, own documents are published again."""
+
+    def link_down(self, link: str, reason: Text) -> None:
+        """The link is gone; it reconnects by itself."""
+
+
+class Link(Protocol):
+    """One way to the other gateways: an MQTT broker, or this process itself."""
+
+    name: str
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Mapping[str, Any], base: PurePath) -> Self:
+        """Build from checked settings; relative paths start at `base`. Opens nothing."""
+
+    async def open(self, sink: LinkSink) -> None:
+        """Start; return at once and connect in the background, for ever."""
+
+    def want_voice(self, topics: frozenset[str]) -> None:
+        """Replace the set of voice topics (MQTT filters) to receive."""
+
+    def want_documents(self, filters: frozenset[str]) -> None:
+        """Replace the set of document filters to receive."""
+
+    def publish_voice(self, topic: str, payload: bytes) -> bool:
+        """Send now or drop: False when not connected or more than 4 KiB are unsent."""
+
+    def publish_document(self, topic: str, payload: bytes) -> None:
+        """Send QoS 1 retained, and again at each connect; the newest for each topic is kept."""
+
+    def publish_notice(self, topic: str, payload: bytes) -> None:
+        """Send QoS 1, not retained, if connected (spurt documents); else drop."""
+
+    def stats(self) -> Mapping[str, int]:
+        """Return counters: sent, dropped, received, reconnects..."""
+
+    async def close(self) -> None:
+        """Say goodbye (offline presence), disconnect; never raises."""
+
+
+class StateStore(Protocol):
+    """What must survive a restart: epochs, bridge time, versions, inhibits. Small text values."""
+
+    def get(self, key: str) -> str | None:
+        """Return the value as last stored or loaded, from memory."""
+
+    async def put(self, key: str, value: str) -> None:
+        """Store; durable on the disk when it returns. Raises StoreError."""
+
+    async def close(self) -> None:
+        """Flush and close; never raises."""

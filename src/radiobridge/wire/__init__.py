@@ -1,0 +1,1 @@
+"""Bytes to values and back: topics, voice packets, SFrame, signed and sealed documents. Pure."""
