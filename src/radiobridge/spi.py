@@ -178,6 +178,9 @@ class Link(Protocol):
     def publish_voice(self, topic: str, payload: bytes) -> bool:
         """Send now or drop: False when not connected or more than 4 KiB are unsent."""
 
+    def restart_voice(self) -> None:
+        """Throw away what waits: voice over 1 s old came from this link. Rate-limited inside."""
+
     def publish_document(self, topic: str, payload: bytes) -> None:
         """Send QoS 1 retained, and again at each connect; the newest for each topic is kept."""
 
