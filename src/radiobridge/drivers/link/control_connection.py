@@ -1,0 +1,155 @@
+"""One MQTT 5 connection for documents, by aiomqtt, from connect to loss.
+
+What aiomqtt leaves to its user: a refused publication (it ignores PUBACK's reason code), an
+attempt to connect that nobody waits for any longer (it runs in a thread), and a stuck peer at
+disconnect (it waits). See docs/decisions/two-mqtt-libraries.md.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from radiobridge.drivers.link.settings import Credentials, MqttSettings
+
+MAX_PACKET = 80 * 1024
+"""The broker keeps larger packets from us: a document is at most 64 KiB."""
+
+MAX_WAITING = 1024
+"""Documents received and not yet handed over; above it the connection starts anew."""
+
+_ANSWER_S = 5.0
+_LEAVE_S = 1.0
+
+_silent = logging.getLogger(f"{__name__}.paho")
+_silent.setLevel(logging.CRITICAL + 1)  # what matters is reported to the link
+
+
+class ControlClient(aiomqtt.Client):
+    """An aiomqtt client that counts what the broker refused to take."""
+
+    refused = 0
+
+    def _on_publish(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        if reason_code.is_failure:
+            self.refused += 1
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def abort(self) -> None:
+        """Break the connection: paho notices, closes the socket and ends its task."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+def make_client(
+    settings: MqttSettings, credentials: Credentials, client_id: str, will: tuple[str, bytes]
+) -> ControlClient:
+    """Build a client with clean start, no session and a retained will."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+    properties.SessionExpiryInterval = 0
+    properties.MaximumPacketSize = MAX_PACKET
+    return ControlClient(
+        settings.host,
+        settings.port,
+        username=settings.username,
+        password=credentials.password,
+        identifier=client_id,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        clean_start=True,
+        properties=properties,
+        tls_context=credentials.context,
+        keepalive=settings.keepalive_s,
+        will=aiomqtt.Will(*will, qos=1, retain=True),
+        timeout=_ANSWER_S,
+        max_queued_incoming_messages=MAX_WAITING,
+        logger=_silent,
+    )
+
+
+@asynccontextmanager
+async def connected(client: ControlClient) -> AsyncIterator[ControlClient]:
+    """Connect, and leave in at most a second, however stuck the peer is.
+
+    Raises what `cause_of` and `reasons.reason_of` understand.
+    """
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        # The thread that connects cannot be stopped: let it end, then hang up.
+        await _settle(entering)
+        await _leave(client)
+        raise
+    except BaseException:
+        client.abort()
+        raise
+    try:
+        yield client
+    finally:
+        await _leave(client)
+
+
+async def _settle(entering: asyncio.Future[ControlClient]) -> None:
+    with suppress(Exception):
+        await asyncio.wait_for(entering, _ANSWER_S)
+
+
+async def _leave(client: ControlClient) -> None:
+    try:
+        async with asyncio.timeout(_LEAVE_S):
+            await client.__aexit__(None, None, None)
+    except (aiomqtt.MqttError, TimeoutError):
+        pass
+    finally:
+        client.abort()
+
+
+async def subscribe(client: ControlClient, filters: frozenset[str]) -> int:
+    """Ask for documents, retained ones included; return how many filters were refused."""
+    if not filters:
+        return 0
+    options = SubscribeOptions(qos=1, noLocal=True)
+    codes = await client.subscribe([(f, options) for f in sorted(filters)])
+    return sum(isinstance(code, ReasonCode) and code.is_failure for code in codes)
+
+
+async def receive(client: ControlClient, take: Callable[[str, bytes], None]) -> None:
+    """Hand each document (topic, payload) to `take`, until the connection is lost.
+
+    Empty payloads mean nothing and are skipped. Raises OverflowError when more waits than may.
+    """
+    messages = client.messages
+    async for message in messages:
+        if len(messages) >= MAX_WAITING - 1:
+            raise OverflowError
+        if message.payload:
+            take(message.topic.value, bytes(message.payload))
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """Return the error behind aiomqtt's, which hides the OSError that it is made of."""
+    hidden = error.__cause__ or error.__context__
+    return hidden if isinstance(error, aiomqtt.MqttError) and hidden is not None else error
+
+
+def refusal_of(error: BaseException) -> int | None:
+    """Return the MQTT 5 reason code of a broker that refused, if it gave one."""
+    code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+    return code.value if isinstance(code, ReasonCode) and code.value >= 0x80 else None
