@@ -1,0 +1,1 @@
+"""Devices that speak to the real drivers over a pty, RFC 2217 or UDP."""
