@@ -233,8 +233,13 @@ class Transmit:
         return self._ended_by
 
     def start(self, now: float, *, emergency: bool = False) -> tuple[Effect, ...]:
-        """Begin a spurt. One that is still here is replaced; let it `end` first to hear it out."""
-        return (*self._pass(now), *self._start(now, emergency=emergency))
+        """Begin a spurt. One that is still here is replaced; let it `end` first to hear it out.
+
+        `tick(now)` first: then everything that comes out here is about the new spurt, but for
+        DISCARD.
+        """
+        due = tuple(effect for effect in self._pass(now) if effect is not BEGIN_VOICE)
+        return (*due, *self._start(now, emergency=emergency))
 
     def cor(self, active: bool, now: float) -> tuple[Effect, ...]:
         """Take what the squelch says of the own receiver."""
@@ -243,9 +248,9 @@ class Transmit:
 
     def answered(self, answer: KeyAnswer, now: float, detail: str = "") -> tuple[Effect, ...]:
         """Take the radio's answer to KEY."""
-        effects = self._pass(now)
+        effects = self._pass_keyed(now)
         if self._state not in _KEYED:
-            return (*effects, *self._late_answer(answer, now))
+            return (*effects, *self._late_answer(answer, now), *self._pass(now))
         if answer is KeyAnswer.DENIED:
             return (*effects, *self._fail(NotDeliveredReason.DENIED, detail, now))
         if answer is KeyAnswer.FAILED:
@@ -258,7 +263,7 @@ class Transmit:
 
     def unkeyed(self, cause: UnkeyCause, now: float) -> tuple[Effect, ...]:
         """Take the news that PTT is off: the confirmation of UNKEY, or the radio's own doing."""
-        effects = self._pass(now)
+        effects = self._pass_keyed(now)
         if self._state in _KEYED:
             return (*effects, *self._dropped(cause, now))
         if cause is UnkeyCause.COMMAND:
@@ -341,7 +346,7 @@ class Transmit:
         return effects
 
     def _pass_keyed(self, now: float) -> tuple[Effect, ...]:
-        """Do what is due while keyed, and only then: what takes away must not key first."""
+        """Do what is due while keyed: old news, and what takes away, must not find a new KEY."""
         return self._pass(now) if self._state in _KEYED else ()
 
     def _step(self, now: float) -> tuple[Effect, ...] | None:
