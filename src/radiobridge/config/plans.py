@@ -1,0 +1,180 @@
+"""Partners and plans, checked against the agency's own map, as the models that patches use."""
+
+from dataclasses import dataclass
+
+from radiobridge.config.explain import unknown
+from radiobridge.config.files import MemberConfig, PartnersConfig, PlanConfig, PlansConfig
+from radiobridge.config.maps import MapFile
+from radiobridge.config.problems import Loc
+from radiobridge.config.tree import Node
+from radiobridge.config.validate import Report, same_but_for_case
+from radiobridge.model.ids import AgencyId, PatchId, TalkgroupId
+from radiobridge.model.patch import Member, Terms
+from radiobridge.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """One agency that this one trusts."""
+
+    public_key: bytes
+    """Ed25519, 32 bytes."""
+    label: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnersFile:
+    """`partners.yaml` as read."""
+
+    tree: Node
+    config: PartnersConfig
+
+    def partners(self) -> dict[AgencyId, Partner]:
+        """Return the agencies as the model has them."""
+        return {
+            AgencyId(name): Partner(public_key=partner.key, label=partner.label.text)
+            for name, partner in self.config.partners.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlansFile:
+    """`plans.yaml` as read."""
+
+    tree: Node
+    config: PlansConfig
+
+    def terms(self) -> tuple[Terms, ...]:
+        """Return the plans as terms, sorted by patch id."""
+        return tuple(_terms(name, plan) for name, plan in sorted(self.config.plans.items()))
+
+
+def _terms(name: str, plan: PlanConfig) -> Terms:
+    return Terms(
+        patch=PatchId(name),
+        purpose=plan.purpose,
+        incident=plan.incident,
+        host=AgencyId(plan.host),
+        start_ms=plan.from_,
+        end_ms=plan.until,
+        recording=plan.recording,
+        members=tuple(_member(tg, member) for tg, member in sorted(plan.members.items())),
+    )
+
+
+def _member(talkgroup: TalkgroupId, config: MemberConfig) -> Member:
+    return Member(
+        talkgroup=talkgroup,
+        access=config.access,
+        max_class=config.max_class,
+        max_priority=config.max_priority,
+        air=config.air,
+        signalling=config.signalling,
+    )
+
+
+def check_partners(file: PartnersFile, agency: str, report: Report) -> None:
+    """Note agencies whose names or keys cannot both stand."""
+    same_but_for_case(report, file.tree, ("partners",))
+    keys: dict[bytes, str] = {}
+    for name, partner in file.config.partners.items():
+        loc: Loc = ("partners", name)
+        if name != agency and name.casefold() == agency.casefold():
+            report.wrong(
+                file.tree,
+                loc,
+                f"differs from the own agency `{agency}` in case only; write `{agency}`",
+                f"ne diffère de l'agence `{agency}` que par la casse; écrivez `{agency}`",
+            )
+        other = keys.setdefault(partner.key, name)
+        if other != name:
+            report.wrong(
+                file.tree,
+                (*loc, "key"),
+                f"{other} has the same key; ask both agencies for their fingerprints",
+                f"{other} a la même clé; demandez leurs empreintes aux deux agences",
+            )
+
+
+def check_plans(
+    file: PlansFile,
+    agency: str,
+    partners: PartnersFile | None,
+    map_: MapFile | None,
+    report: Report,
+) -> None:
+    """Note plans that could never come into force as they are written."""
+    same_but_for_case(report, file.tree, ("plans",))
+    for name, plan in file.config.plans.items():
+        loc: Loc = ("plans", name)
+        _check_window(file, loc, plan, report)
+        _check_host(file, loc, plan, agency, report)
+        for talkgroup, member in plan.members.items():
+            at = (*loc, "members", str(talkgroup))
+            if talkgroup.agency == agency:
+                _check_own(file, at, talkgroup, member, map_, report)
+            elif partners and talkgroup.agency not in partners.config.partners:
+                known = {agency, *partners.config.partners}
+                none = Text("trust it first", "faites-lui d'abord confiance")
+                text = unknown(Text("agency", "agence"), talkgroup.agency, known, none)
+                report.wrong(file.tree, at, text.en, text.fr)
+
+
+def _check_window(file: PlansFile, loc: Loc, plan: PlanConfig, report: Report) -> None:
+    if plan.until <= plan.from_:
+        report.wrong(
+            file.tree,
+            (*loc, "until"),
+            "the plan ends before it starts; `until` must be after `from`",
+            "le plan finit avant de commencer; `until` doit être après `from`",
+        )
+
+
+def _check_host(file: PlansFile, loc: Loc, plan: PlanConfig, agency: str, report: Report) -> None:
+    owners = sorted({str(talkgroup.agency) for talkgroup in plan.members})
+    if plan.host not in owners:
+        listed = " or ".join(owners)
+        report.wrong(
+            file.tree,
+            (*loc, "host"),
+            f"`{plan.host}` owns no member of this plan; the host is {listed}",
+            f"`{plan.host}` n'a aucun membre dans ce plan; l'hôte est {' ou '.join(owners)}",
+        )
+    if agency not in owners:
+        report.wrong(
+            file.tree,
+            (*loc, "members"),
+            f"names no talkgroup of {agency}; add one, or remove the plan",
+            f"ne nomme aucun groupe de {agency}; ajoutez-en un, ou retirez le plan",
+        )
+    elif len(owners) == 1:
+        report.wrong(
+            file.tree,
+            (*loc, "members"),
+            f"all members are of {agency}; join them in the talkgroup map (`joins`) instead",
+            f"tous les membres sont de {agency}; réunissez-les plutôt dans la carte (`joins`)",
+        )
+
+
+def _check_own(
+    file: PlansFile,
+    loc: Loc,
+    talkgroup: TalkgroupId,
+    member: MemberConfig,
+    map_: MapFile | None,
+    report: Report,
+) -> None:
+    if map_ is None:
+        return
+    mapped = map_.config.talkgroups.get(talkgroup.name)
+    if mapped is None:
+        none = Text("the map has none yet", "la carte n'en a pas encore")
+        text = unknown(Text("talkgroup", "groupe"), talkgroup.name, map_.config.talkgroups, none)
+        report.wrong(file.tree, loc, text.en, text.fr)
+    elif mapped.air is not member.air:
+        report.wrong(
+            file.tree,
+            (*loc, "air"),
+            f"is `{member.air}`, but the map says `{mapped.air}`; correct the one that is wrong",
+            f"vaut `{member.air}`, mais la carte dit `{mapped.air}`; corrigez celui qui a tort",
+        )

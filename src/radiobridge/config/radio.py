@@ -1,0 +1,108 @@
+"""The settings of one donor radio. Durations are in s, levels in dBFS, gains in dB."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from radiobridge.config.base import Choice, Id, LanguageName, Settings, Words
+from radiobridge.config.units import (
+    AnswerTime,
+    CoolDown,
+    CorLimit,
+    Gain,
+    Level,
+    ShortTime,
+    TransmitTime,
+    written,
+)
+
+DriverMapping = Annotated[dict[str, Any], Field(examples=["{driver: ccdi, device: /dev/ttyS0}"])]
+"""`driver` and that driver's own settings; checked by `config.drivers`, once for each driver."""
+
+
+class SquelchMode(StrEnum):
+    """What says that somebody talks to this radio."""
+
+    COR = "cor"
+    """The radio's own carrier-operated relay."""
+    VOX = "vox"
+    """The level of the audio."""
+
+
+class ReceiveConfig(Settings):
+    """From the radio to the network."""
+
+    squelch: Annotated[SquelchMode, Choice] = SquelchMode.COR
+    """What opens the receiver: the radio's own `cor` line, or the level of its audio (`vox`)."""
+    debounce: ShortTime = written("0ms")
+    """How long COR must hold still before it counts; each ms delays the first syllable's key-up."""
+    hang: ShortTime = written("200ms")
+    """How long a closed squelch waits before the spurt ends, so that flutter does not cut it."""
+    settling: ShortTime = written("150ms")
+    """How long COR is not believed after the radio itself has transmitted."""
+    cor_delay: ShortTime = written("0ms")
+    """How late the radio's COR comes after the voice; the preroll is 250 ms longer than this."""
+    cor_limit: CorLimit = written("120s")
+    """A COR open for longer is stuck: the radio is taken out of its group, with an alarm."""
+    vox_open: Level = written("-40dBFS")
+    """With `squelch: vox`: audio above this opens."""
+    vox_close: Level = written("-46dBFS")
+    """With `squelch: vox`: audio below this closes, after `hang`."""
+    gain: Gain = written("0dB")
+    """Applied to received audio: a 1 kHz tone at 60 % deviation must come to -20 dBFS."""
+
+
+class TransmitConfig(Settings):
+    """From the network to the radio."""
+
+    lead_in: ShortTime = written("0ms")
+    """Silence between PTT and voice, for a radio that cannot tell when it is on the air."""
+    tail: ShortTime = written("40ms")
+    """Silence between the end of the voice and unkeying."""
+    hold: ShortTime = written("800ms")
+    """How long a gap inside a spurt is played as silence before the radio is unkeyed."""
+    time_out: TransmitTime = written("60s")
+    """Longest transmission; at most 60 s with an interface that has no dead-man."""
+    cool_down: CoolDown = written("2s")
+    """How long the radio stays off the air after a time-out."""
+    gain: Gain = written("0dB")
+    """Applied to the audio that the radio transmits."""
+    answer_time_out: AnswerTime = written("2s")
+    """How long a request to transmit may stay unanswered before it counts as failed."""
+
+
+class RadioConfig(Settings):
+    """One donor radio."""
+
+    talkgroup: Annotated[Id, Field(examples=["TAC1"])]
+    """The talkgroup of this agency that the radio is on."""
+    profile: Id | None = None
+    """A file of `profiles/` beside this one or of `hardware/profiles/`; settings here override."""
+    interface: DriverMapping
+    """What keys the radio and senses its receiver: `{driver: …}` and its settings."""
+    audio: DriverMapping | None = None
+    """The radio's sound: `{driver: …}` and its settings. Left out when the interface carries it."""
+    receive: ReceiveConfig = Field(default_factory=ReceiveConfig)
+    """From the radio to the network."""
+    transmit: TransmitConfig = Field(default_factory=TransmitConfig)
+    """From the network to the radio."""
+    language: LanguageName | None = None
+    """The language of this radio's users, where it differs from the gateway's."""
+
+
+class ProfileConfig(Settings):
+    """`hardware/profiles/<name>.yaml`: settings that every radio of a family shares."""
+
+    label: Words
+    """The radio family."""
+    notes: Words | None = None
+    """What a technician should know."""
+    interface: DriverMapping = Field(default_factory=dict)
+    """Defaults for the radio's `interface`, used when it names the same driver, or none."""
+    audio: DriverMapping = Field(default_factory=dict)
+    """Defaults for the radio's `audio`, used when it names the same driver, or none."""
+    receive: dict[str, Any] = Field(default_factory=dict)
+    """Defaults for the radio's `receive`."""
+    transmit: dict[str, Any] = Field(default_factory=dict)
+    """Defaults for the radio's `transmit`."""

@@ -1,0 +1,96 @@
+"""Each radio's interface and audio settings, checked by the model of the driver that they name."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from radiobridge.config.drivers import AUDIO, INTERFACES, driver_names, settings_model
+from radiobridge.config.explain import unknown
+from radiobridge.config.gateway import GatewayConfig
+from radiobridge.config.problems import Loc
+from radiobridge.config.tree import Node
+from radiobridge.config.validate import Report, validate
+from radiobridge.errors import DependencyMissingError
+from radiobridge.text import Text
+
+_GROUPS = {"interface": INTERFACES, "audio": AUDIO}
+
+
+def with_drivers(config: GatewayConfig, tree: Node, report: Report, base: Path) -> GatewayConfig:
+    """Return `config` with every driver's settings complete: defaults filled in, JSON values.
+
+    What is wrong is noted; the radio then keeps its settings as they are written.
+    """
+    radios = {}
+    for name, radio in config.radios.items():
+        update: dict[str, Any] = {}
+        for part in _GROUPS:
+            loc = ("radios", name, part)
+            if getattr(radio, part) is not None:
+                checked = _checked(tree, loc, report, base)
+                update.update({part: checked} if checked else {})
+        if update.get("interface", radio.interface).get("driver") == "usrp":
+            _same_stream(tree, name, update.get("audio", radio.audio), update, report)
+        radios[name] = radio.model_copy(update=update)
+    return config.model_copy(update={"radios": radios})
+
+
+def _checked(tree: Node, loc: Loc, report: Report, base: Path) -> dict[str, Any] | None:
+    node: Node | None = tree
+    for step in loc:
+        node = node.child(str(step)) if node else None
+    if node is None:
+        return None
+    model = _model(tree, node, loc, report)
+    if model is None:
+        return None
+    if model is BaseModel:
+        return dict(node.plain())
+    settings = validate(node, model, report, base, prefix=loc)
+    return settings.model_dump(mode="json", exclude_none=True) if settings else None
+
+
+def _model(tree: Node, node: Node, loc: Loc, report: Report) -> type[BaseModel] | None:
+    """Return the model of the driver that `node` names; BaseModel when it takes any mapping."""
+    group = _GROUPS[str(loc[-1])]
+    known = driver_names(group)
+    named = node.child("driver")
+    if named is None:
+        names = ", ".join(known)
+        report.wrong(
+            tree,
+            loc,
+            f"`driver` is missing; write one of {names}",
+            f"`driver` manque; écrivez l'un de {names}",
+        )
+        return None
+    if not isinstance(named.value, str) or named.value not in known:
+        what = Text(f"{loc[-1]} driver", f"pilote de {loc[-1]}")
+        text = unknown(what, named.value, known, Text("none is installed", "aucun installé"))
+        report.wrong(tree, (*loc, "driver"), text.en, text.fr)
+        return None
+    try:
+        return settings_model(group, named.value) or BaseModel
+    except DependencyMissingError as error:
+        report.wrong(tree, (*loc, "driver"), *error.text)
+        return None
+
+
+def _same_stream(
+    tree: Node, name: str, audio: dict[str, Any] | None, update: dict[str, Any], report: Report
+) -> None:
+    """Interface `usrp` carries the voice: audio is left out, or says the same."""
+    update["audio"] = None
+    interface = update.get("interface", {})
+    if audio is None or (
+        audio.get("driver") == "usrp"
+        and all(audio.get(key) == interface.get(key) for key in ("listen", "peer") if interface)
+    ):
+        return
+    report.wrong(
+        tree,
+        ("radios", name, "audio"),
+        "interface `usrp` carries the voice itself; remove `audio`",
+        "l'interface `usrp` porte elle-même la voix; retirez `audio`",
+    )

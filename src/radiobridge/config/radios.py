@@ -1,0 +1,94 @@
+"""What must fit together within one radio: interface, audio, squelch and times."""
+
+from radiobridge.config.gateway import GatewayConfig
+from radiobridge.config.problems import Loc
+from radiobridge.config.radio import RadioConfig, SquelchMode
+from radiobridge.config.tree import Node
+from radiobridge.config.validate import Report
+
+LONGEST_WITHOUT_DEAD_MAN_S = 60.0
+"""DESIGN §7: a driver without a dead-man needs a radio time-out of at most 60 s."""
+
+
+def check_radio(config: GatewayConfig, name: str, tree: Node, report: Report) -> None:
+    """Note what does not fit together in the radio `name`."""
+    radio = config.radios[name]
+    loc: Loc = ("radios", name)
+    _check_audio(config, radio, loc, tree, report)
+    _check_squelch(radio, loc, tree, report)
+    _check_times(radio, loc, tree, report)
+
+
+def _check_audio(
+    config: GatewayConfig, radio: RadioConfig, loc: Loc, tree: Node, report: Report
+) -> None:
+    interface = radio.interface.get("driver")
+    if radio.audio is None:
+        if interface != "usrp":
+            report.wrong(
+                tree,
+                loc,
+                "`audio` is missing; add for example `audio: {driver: soundcard, device: USB}`",
+                "`audio` manque; ajoutez par exemple `audio: {driver: soundcard, device: USB}`",
+            )
+        return
+    driver = radio.audio.get("driver")
+    if driver in ("usrp", "wav") and not config.simulation:
+        report.wrong(
+            tree,
+            (*loc, "audio", "driver"),
+            f"audio `{driver}` with interface `{interface}` exists in simulations only; use "
+            "`soundcard`, or set `simulation: true` at the top of the gateway's file",
+            f"l'audio `{driver}` avec l'interface `{interface}` n'existe qu'en simulation; "
+            "employez `soundcard`, ou mettez `simulation: true` en tête du fichier de la "
+            "passerelle",
+        )
+
+
+def _check_squelch(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
+    receive, interface = radio.receive, radio.interface
+    at = (*loc, "receive", "squelch")
+    senses = {"none": False, "lines": bool(interface.get("cor")), "ccdi": interface.get("cor")}
+    if (
+        receive.squelch is SquelchMode.COR
+        and senses.get(interface.get("driver", ""), True) is False
+    ):
+        report.wrong(
+            tree,
+            at,
+            "squelch is `cor`, but the interface senses none; set the interface's `cor`, or "
+            "`receive: {squelch: vox}`",
+            "le silencieux est `cor`, mais l'interface n'en capte pas; réglez `cor` de "
+            "l'interface, ou `receive: {squelch: vox}`",
+        )
+    if receive.vox_close >= receive.vox_open:
+        report.wrong(
+            tree,
+            (*loc, "receive", "vox_close"),
+            f"must be below vox_open ({receive.vox_open:g}dBFS), for example "
+            f"`{receive.vox_open - 6:g}dBFS`",
+            f"doit être sous vox_open ({receive.vox_open:g}dBFS), par exemple "
+            f"`{receive.vox_open - 6:g}dBFS`",
+        )
+
+
+def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
+    transmit, interface = radio.transmit, radio.interface
+    driver = interface.get("driver")
+    guarded = driver != "lines" and interface.get("dead_man") != "constant"
+    if not guarded and transmit.time_out > LONGEST_WITHOUT_DEAD_MAN_S:
+        report.wrong(
+            tree,
+            (*loc, "transmit", "time_out"),
+            f"{transmit.time_out:g}s is too long for interface `{driver}`, which has no dead-man; "
+            "at most `60s`, and set the radio's own time-out timer to that too",
+            f"{transmit.time_out:g}s est trop long pour l'interface `{driver}`, qui n'a pas "
+            "d'homme mort; au plus `60s`, et réglez de même le limiteur de la radio",
+        )
+    if transmit.hold + transmit.lead_in + transmit.tail >= transmit.time_out:
+        report.wrong(
+            tree,
+            (*loc, "transmit", "time_out"),
+            "must be longer than lead_in, hold and tail together; for example `60s`",
+            "doit dépasser lead_in, hold et tail réunis; par exemple `60s`",
+        )
