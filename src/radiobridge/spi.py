@@ -205,3 +205,23 @@ class StateStore(Protocol):
 
     async def close(self) -> None:
         """Flush and close; never raises."""
+
+
+class GatewayApi(Protocol):
+    """What a running gateway shows and takes; the HTTP API serves it to the CLI and the console.
+
+    Dictionaries hold JSON values. Commands raise CommandError when they cannot be done as asked;
+    `by` says who asked, for the log.
+    """
+
+    def status(self) -> dict[str, Any]:
+        """Return the gateway as it is now: clock, links, radios, partners, patches and why."""
+
+    def radios(self) -> list[dict[str, Any]]:
+        """Return the radios as they are now."""
+
+    async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
+        """Unkey a radio and keep it off the air until allowed; return the radio."""
+
+    async def allow(self, radio: str, by: str) -> dict[str, Any]:
+        """Lift an inhibit; durable in the log before it takes effect. Return the radio."""
