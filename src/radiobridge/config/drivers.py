@@ -6,18 +6,13 @@ one its mapping is handed over as it is. Names come from the entry-point groups.
 """
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from radiobridge.config.base import FilePath, Settings
 from radiobridge.config.units import SampleRate, wrong
-from radiobridge.errors import DependencyMissingError
-
-INTERFACES = "radiobridge.interfaces"
-AUDIO = "radiobridge.audio"
+from radiobridge.drivers.registry import Group, load
 
 _EXAMPLE_DEVICE = "/dev/serial/by-id/usb-FTDI_1234-if00-port0"
 
@@ -136,40 +131,23 @@ class WavSettings(Settings):
     """8000, 16000 or 48000 Hz; that of `receive` when there is one."""
 
 
-BUILT_IN: Mapping[str, Mapping[str, type[Settings]]] = {
-    INTERFACES: {
+BUILT_IN: Mapping[Group, Mapping[str, type[Settings]]] = {
+    Group.INTERFACES: {
         "lines": LinesSettings,
         "ccdi": CcdiSettings,
         "usrp": UsrpInterfaceSettings,
         "none": NoInterfaceSettings,
     },
-    AUDIO: {"soundcard": SoundCardSettings, "usrp": UsrpAudioSettings, "wav": WavSettings},
+    Group.AUDIO: {"soundcard": SoundCardSettings, "usrp": UsrpAudioSettings, "wav": WavSettings},
 }
 
 
-@cache
-def driver_names(group: str) -> tuple[str, ...]:
-    """Return the names of the drivers that are installed in an entry-point group, sorted."""
-    return tuple(sorted({*BUILT_IN[group], *entry_points(group=group).names}))
-
-
-def settings_model(group: str, name: str) -> type[BaseModel] | None:
+def settings_model(group: Group, name: str, *, simulation: bool) -> type[BaseModel] | None:
     """Return the model of a driver's settings, or None when it takes any mapping.
 
-    Raises DependencyMissingError when a third party's driver cannot be imported.
+    Only a third party's driver is imported for that. Raises what `registry.load` raises.
     """
     if built_in := BUILT_IN[group].get(name):
         return built_in
-    offered = getattr(_third_party(group, name), "Settings", None)
+    offered = getattr(load(group, name, simulation=simulation), "Settings", None)
     return offered if isinstance(offered, type) and issubclass(offered, BaseModel) else None
-
-
-def _third_party(group: str, name: str) -> object:
-    found: EntryPoint = next(iter(entry_points(group=group, name=name)))
-    try:
-        return found.load()
-    except ImportError as error:
-        raise DependencyMissingError(
-            f"the driver `{name}` cannot be loaded: {error}; install what it needs",
-            f"le pilote `{name}` ne se charge pas: {error}; installez ce qu'il demande",
-        ) from error

@@ -53,7 +53,7 @@ class LoadedGateway:
     """Trusted agencies; the own one too, where the file names it."""
     plans: tuple[Terms, ...]
     base: Path
-    """The folder of the gateway's file."""
+    """The folder of the gateway's file, absolute."""
     remarks: tuple[Problem, ...] = ()
     """What an operator should look at; it stops nothing."""
 
@@ -71,7 +71,7 @@ def load_gateway(path: Path, *, files: Files = Files.CHECKED) -> LoadedGateway:
         map=talkgroup_map(draft.map.config),
         partners=draft.partners.partners(),
         plans=draft.plans.terms() if draft.plans else (),
-        base=base,
+        base=base.absolute(),
         remarks=tuple(report.remarks),
     )
 
@@ -87,9 +87,9 @@ class _Draft:
 
 
 def _draft(tree: Node, report: Report, base: Path) -> _Draft:
-    config = validate(tree, GatewayConfig, report, base)
+    config = validate(tree, GatewayConfig, report, base.absolute())
     if config is not None:
-        config = with_drivers(config, tree, report, base)
+        config = with_drivers(config, tree, report, base.absolute())
     map_ = _read_named(tree, "talkgroups", TalkgroupsConfig, report, base)
     partners = _read_named(tree, "partners", PartnersConfig, report, base)
     plans = _read_named(tree, "plans", PlansConfig, report, base)

@@ -5,16 +5,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from radiobridge.config.drivers import AUDIO, INTERFACES, driver_names, settings_model
+from radiobridge.config.drivers import settings_model
 from radiobridge.config.explain import unknown
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.problems import Loc
 from radiobridge.config.tree import Node
 from radiobridge.config.validate import Report, validate
-from radiobridge.errors import DependencyMissingError
+from radiobridge.drivers.registry import Group, names
+from radiobridge.errors import RadioBridgeError
 from radiobridge.text import Text
 
-_GROUPS = {"interface": INTERFACES, "audio": AUDIO}
+_GROUPS = {"interface": Group.INTERFACES, "audio": Group.AUDIO}
 
 
 def with_drivers(config: GatewayConfig, tree: Node, report: Report, base: Path) -> GatewayConfig:
@@ -28,7 +29,7 @@ def with_drivers(config: GatewayConfig, tree: Node, report: Report, base: Path) 
         for part in _GROUPS:
             loc = ("radios", name, part)
             if getattr(radio, part) is not None:
-                checked = _checked(tree, loc, report, base)
+                checked = _checked(tree, loc, report, base, simulation=config.simulation)
                 update.update({part: checked} if checked else {})
         if update.get("interface", radio.interface).get("driver") == "usrp":
             _same_stream(tree, name, update.get("audio", radio.audio), update, report)
@@ -36,13 +37,19 @@ def with_drivers(config: GatewayConfig, tree: Node, report: Report, base: Path) 
     return config.model_copy(update={"radios": radios})
 
 
-def _checked(tree: Node, loc: Loc, report: Report, base: Path) -> dict[str, Any] | None:
+def _checked(
+    tree: Node, loc: Loc, report: Report, base: Path, *, simulation: bool
+) -> dict[str, Any] | None:
     node: Node | None = tree
     for step in loc:
         node = node.child(str(step)) if node else None
     if node is None:
         return None
-    model = _model(tree, node, loc, report)
+    try:
+        model = _model(tree, node, loc, report, simulation=simulation)
+    except RadioBridgeError as error:
+        report.wrong(tree, (*loc, "driver"), *error.text)
+        return None
     if model is None:
         return None
     if model is BaseModel:
@@ -51,18 +58,20 @@ def _checked(tree: Node, loc: Loc, report: Report, base: Path) -> dict[str, Any]
     return settings.model_dump(mode="json", exclude_none=True) if settings else None
 
 
-def _model(tree: Node, node: Node, loc: Loc, report: Report) -> type[BaseModel] | None:
+def _model(
+    tree: Node, node: Node, loc: Loc, report: Report, *, simulation: bool
+) -> type[BaseModel] | None:
     """Return the model of the driver that `node` names; BaseModel when it takes any mapping."""
     group = _GROUPS[str(loc[-1])]
-    known = driver_names(group)
+    known = names(group)
     named = node.child("driver")
     if named is None:
-        names = ", ".join(known)
+        listed = ", ".join(known)
         report.wrong(
             tree,
             loc,
-            f"`driver` is missing; write one of {names}",
-            f"`driver` manque; écrivez l'un de {names}",
+            f"`driver` is missing; write one of {listed}",
+            f"`driver` manque; écrivez l'un de {listed}",
         )
         return None
     if not isinstance(named.value, str) or named.value not in known:
@@ -70,11 +79,7 @@ def _model(tree: Node, node: Node, loc: Loc, report: Report) -> type[BaseModel] 
         text = unknown(what, named.value, known, Text("none is installed", "aucun installé"))
         report.wrong(tree, (*loc, "driver"), text.en, text.fr)
         return None
-    try:
-        return settings_model(group, named.value) or BaseModel
-    except DependencyMissingError as error:
-        report.wrong(tree, (*loc, "driver"), *error.text)
-        return None
+    return settings_model(group, named.value, simulation=simulation) or BaseModel
 
 
 def _same_stream(
