@@ -12,6 +12,7 @@ from radiobridge.model.ids import PatchId, RadioName, TalkgroupId, check_id, par
 from radiobridge.model.patch import Access, Recording, Terms
 from radiobridge.model.voice import MAX_PRIORITY, TalkClass
 from radiobridge.wire.canonical import Body, Json, encode_bytes
+from radiobridge.wire.documents import type_of
 from radiobridge.wire.fields import Fields
 from radiobridge.wire.terms import (
     MAX_MEMBERS,
@@ -20,7 +21,6 @@ from radiobridge.wire.terms import (
     terms_from_body,
     terms_to_body,
 )
-from radiobridge.wire.topics import parse_topic
 
 VOICE_KEY = 32
 """Bytes of a sender's voice key."""
@@ -347,5 +347,5 @@ def _radio(item: Json) -> RadioPresence:
 
 
 def _document_topic(text: str) -> str:
-    parse_topic(text)
+    type_of(text)
     return text

@@ -1,0 +1,87 @@
+"""Bridge time: the gateway's clock for the wire, in ms since 1970.
+
+Rules:
+  It starts from the wall clock, and never below the value that was stored before the last stop.
+  It only grows. Towards the wall clock it slews by at most 500 ppm; no step of the wall clock,
+  however large, makes it jump.
+  Until the wall clock was synchronised for the first time it is provisional: the first
+  synchronised reading may put it forward, because nothing foreign was joined before.
+  It is synchronised while the system says so and it agrees with the wall clock within 1 s: others
+  take packets from 2 s ago to 1 s ahead only.
+"""
+
+from dataclasses import dataclass
+
+SLEW_PPM = 500
+TOLERANCE_MS = 1000
+"""How far bridge time may be from a synchronised wall clock and still count as synchronised."""
+
+_SLEW = SLEW_PPM / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The wall clock left the tolerance around bridge time: somebody must know."""
+
+    offset_ms: int
+    """Wall clock minus bridge time. It closes by 0.5 ms each second."""
+
+
+class BridgeClock:
+    """Bridge time from readings of the two clocks. `monotonic` in s, never going back."""
+
+    __slots__ = ("_at", "_base_ms", "_offset_ms", "_outside", "_provisional", "_synchronised")
+
+    def __init__(
+        self, monotonic: float, wall_ms: int, *, synchronised: bool, floor_ms: int = 0
+    ) -> None:
+        """Start at `wall_ms`, or at `floor_ms`, the value stored last, where that is later."""
+        self._at = monotonic
+        self._base_ms = float(max(wall_ms, floor_ms))
+        self._offset_ms = wall_ms - self._base_ms
+        self._synchronised = synchronised
+        self._provisional = not synchronised
+        self._outside = False
+
+    def now_ms(self, monotonic: float) -> int:
+        """Return bridge time; never less than it was for an earlier `monotonic`."""
+        return int(self._exact(monotonic))
+
+    def observe(self, monotonic: float, wall_ms: int, *, synchronised: bool) -> ClockStep | None:
+        """Compare with the wall clock; call every few seconds.
+
+        Returns a ClockStep when the wall clock has just left the tolerance.
+        """
+        self._base_ms = self._exact(monotonic)
+        self._at = monotonic
+        self._synchronised = synchronised
+        if synchronised and self._provisional:
+            self._base_ms = max(self._base_ms, float(wall_ms))
+            self._provisional = False
+        self._offset_ms = wall_ms - self._base_ms
+        was_outside, self._outside = self._outside, abs(self._offset_ms) > TOLERANCE_MS
+        if self._outside and not was_outside:
+            return ClockStep(offset_ms=self.offset_ms)
+        return None
+
+    @property
+    def synchronised(self) -> bool:
+        """Tell whether others can rely on this time."""
+        return self._synchronised and abs(self._offset_ms) <= TOLERANCE_MS
+
+    @property
+    def offset_ms(self) -> int:
+        """Return wall clock minus bridge time, at the last observation."""
+        return round(self._offset_ms)
+
+    def to_store_ms(self, monotonic: float) -> int | None:
+        """Return the value to store as the next start's floor; None while provisional.
+
+        A clock that was never synchronised may be years ahead, and a floor cannot be taken back.
+        """
+        return None if self._provisional else self.now_ms(monotonic)
+
+    def _exact(self, monotonic: float) -> float:
+        elapsed_ms = max(0.0, monotonic - self._at) * 1000
+        slew = min(elapsed_ms * _SLEW, abs(self._offset_ms))
+        return self._base_ms + elapsed_ms + (slew if self._offset_ms >= 0 else -slew)
