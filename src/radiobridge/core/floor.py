@@ -10,8 +10,9 @@ is a function of the live claims, and of nothing else:
   exact ties). Only a strictly higher rank cuts off a holder that its rival could hear, because
   `request` refuses to start at equal rank; the earlier start settles what started unheard: races
   and healed partitions.
-* One sender has one spurt on one talkgroup. A later start replaces the earlier one at once, so a
-  lost end packet does not clip the next spurt. (A sender's starts rise for each talkgroup.)
+* One sender has one spurt on one talkgroup, and its starts rise: a later start replaces the
+  earlier spurt at once, so a lost end packet does not clip the next one, and an earlier start is
+  refused from then on.
 * Who was refused and is still live when the holder goes takes the floor: it could not hear the
   holder, and what it says is better heard late than never.
 
@@ -25,7 +26,8 @@ What an entry is, and what makes it so (entry = newest spurt of one sender on on
     SPENT       REFUSE_TALK_    SPENT          ENDED      SPENT                LIVE (the new one)
                 LIMIT
 
-SILENT is not kept as a state: it is `heard_at` being 400 ms ago. Entries are forgotten 5 s after
+An earlier start than the entry's is REFUSE_REPLACED and changes nothing. SILENT is not kept as a
+state: it is `heard_at` being 400 ms ago. Entries are forgotten 5 s after
 they were last heard, longer than any packet stays fresh.
 
 Bound: one entry for each (sender, talkgroup) heard within 5 s; only authenticated senders that
@@ -160,10 +162,8 @@ class Floor:
     def released(self, claim: Claim, now: float) -> None:
         """Note that the spurt of `claim` has ended: its end packet came, or it stopped here."""
         self._settle(now)
-        entry = self._entries.get((claim.sender, claim.talkgroup))
+        entry = self._entry(claim, 0, now)
         if entry is None:
-            entry = self._entries[claim.sender, claim.talkgroup] = _Entry(claim, 0, now)
-        elif entry.claim.start_ms != claim.start_ms:
             return
         entry.ended = True
         self._choose(now, FloorChange.ENDED)
@@ -193,18 +193,12 @@ class Floor:
 
     def _heard(self, claim: Claim, media_time: int, now: float) -> Verdict:
         self._settle(now)
-        key = (claim.sender, claim.talkgroup)
-        entry = self._entries.get(key)
+        entry = self._entry(claim, media_time, now)
         if entry is None:
-            entry = self._entries[key] = _Entry(claim, media_time, now)
-        elif entry.claim.start_ms == claim.start_ms:
-            if entry.ended:
-                return Verdict.REFUSE_ENDED
-            self._update(entry, claim, media_time, now)
-        elif claim.start_ms < entry.claim.start_ms and not entry.ended:
             return Verdict.REFUSE_REPLACED
-        else:
-            entry = self._replace(key, claim, media_time, now)
+        if entry.ended:
+            return Verdict.REFUSE_ENDED
+        self._update(entry, claim, media_time, now)
         entry.spent = entry.spent or media_time > self._limit
         self._choose(now, FloorChange.TALK_LIMIT if entry.spent else FloorChange.CUT_OFF)
         if entry.spent:
@@ -221,14 +215,18 @@ class Floor:
             entry.order = claim.order
         entry.claim = claim
 
-    def _replace(
-        self, key: tuple[GatewayId, TalkgroupId], claim: Claim, media_time: int, now: float
-    ) -> _Entry:
-        """Put a sender's next spurt in the place of the last one."""
-        old = self._entries[key]
-        if old is self._holder:
-            self._tell(FloorChange.ENDED, old.claim, now)
-            self._holder = None
+    def _entry(self, claim: Claim, media_time: int, now: float) -> _Entry | None:
+        """Return the entry of this spurt, made if need be; None when a later one has its place."""
+        key = (claim.sender, claim.talkgroup)
+        entry = self._entries.get(key)
+        if entry is not None:
+            if claim.start_ms == entry.claim.start_ms:
+                return entry
+            if claim.start_ms < entry.claim.start_ms:
+                return None
+            if entry is self._holder:
+                self._tell(FloorChange.ENDED, entry.claim, now)
+                self._holder = None
         entry = self._entries[key] = _Entry(claim, media_time, now)
         return entry
 
