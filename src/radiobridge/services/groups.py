@@ -1,0 +1,122 @@
+"""One group of joined talkgroups at work: its floor, its radios, and who is muted meanwhile."""
+
+from collections.abc import Callable, Iterable
+
+from radiobridge.core.floor import Floor, FloorChange, FloorEvent, Verdict
+from radiobridge.core.transmit import AbortReason
+from radiobridge.model.ids import TalkgroupId
+from radiobridge.model.voice import Claim
+from radiobridge.services.radio import RadioRunner
+from radiobridge.services.timer import OneTimer
+
+MUTE_AFTER_S = 0.3
+"""How long receivers of a talkgroup stay muted after a spurt that played on it: the far gateway's
+jitter buffer and tail, which this one cannot see."""
+
+_CUT = {
+    FloorChange.CUT_OFF: AbortReason.FLOOR_LOST,
+    FloorChange.TALK_LIMIT: AbortReason.FLOOR_LOST,
+    FloorChange.WITHDRAWN: AbortReason.WITHDRAWN,
+}
+
+
+class GroupFloor:
+    """The floor of one group, with the one timer it needs."""
+
+    def __init__(
+        self,
+        talkgroups: frozenset[TalkgroupId],
+        make_timer: Callable[[Callable[[float], None]], OneTimer],
+        told: Callable[["GroupFloor", FloorEvent], None],
+    ) -> None:
+        self.talkgroups = talkgroups
+        self.runners: tuple[RadioRunner, ...] = ()
+        self.mutes: dict[TalkgroupId, tuple[RadioRunner, ...]] = {}
+        """Talkgroup that speaks to receivers that hear its echo on the air."""
+        self._floor = Floor()
+        self._timer = make_timer(self._tick)
+        self._unmute_timer = make_timer(self._unmute)
+        self._muted: set[RadioRunner] = set()
+        self._told = told
+        self._armed = False
+
+    @property
+    def holder(self) -> Claim | None:
+        """Return who holds the floor."""
+        return self._floor.holder
+
+    def heard(self, claim: Claim, media_time: int, now: float) -> Verdict:
+        """Judge one packet (hot)."""
+        verdict = self._floor.heard(claim, media_time, now)
+        if not self._armed or self._floor.holder is not claim:
+            self._settle(now)
+        return verdict
+
+    def request(self, claim: Claim, now: float) -> Verdict:
+        """Judge the start of a spurt of ours."""
+        verdict = self._floor.request(claim, now)
+        self._settle(now)
+        return verdict
+
+    def released(self, claim: Claim, now: float) -> None:
+        """A spurt has ended."""
+        self._floor.released(claim, now)
+        self._settle(now)
+
+    def change_members(self, talkgroups: frozenset[TalkgroupId], now: float) -> None:
+        """The group has other members from now on; what a former one says no longer counts."""
+        self.talkgroups = talkgroups
+        self._floor.restrict(talkgroups, now)
+        self._settle(now)
+
+    def close(self, now: float) -> None:
+        """The group is no more: nobody stays muted for it."""
+        self._timer.set(None)
+        self._unmute_timer.set(None)
+        self._mute((), now)
+
+    def _tick(self, now: float) -> None:
+        self._armed = False
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """Tell what changed, and wait for the next change.
+
+        The timer is left alone while it runs: each packet moves the deadline, and an early call
+        costs less than moving it.
+        """
+        for event in self._floor.tick(now):
+            self._event(event, now)
+        deadline = self._floor.next_deadline()
+        if deadline is not None and not self._armed:
+            self._armed = True
+            self._timer.set(deadline)
+
+    def _event(self, event: FloorEvent, now: float) -> None:
+        if event.change is FloorChange.TAKEN:
+            self._unmute_timer.set(None)
+            self._mute(self.mutes.get(event.claim.talkgroup, ()), now)
+        else:
+            if event.change in _CUT:
+                reason = _CUT[event.change]
+                for runner in self.runners:
+                    runner.cut(event.claim, reason, now)
+            if self._muted:
+                self._unmute_timer.set(now + MUTE_AFTER_S)
+        self._told(self, event)
+        if self._floor.holder is None:
+            for runner in self.runners:
+                runner.floor_free(now)
+
+    def _unmute(self, now: float) -> None:
+        if self._floor.holder is None:
+            self._mute((), now)
+
+    def _mute(self, wanted: Iterable[RadioRunner], now: float) -> None:
+        """Mute exactly `wanted`."""
+        keep = set(wanted)
+        before, self._muted = self._muted, keep
+        for runner in before - keep:
+            runner.mute(on=False, now=now)
+        for runner in keep - before:
+            runner.mute(on=True, now=now)

@@ -1,0 +1,316 @@
+"""One donor radio at work: its interface, its sound, its way up and its way down.
+
+All state of a radio belongs to its runner and is touched only in the event loop, by callbacks that
+end with one timer being set (a task for each radio would cost a wake-up for each frame). A callback
+that raises stops the transmitter and is logged; the radio goes on with the next event.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from radiobridge.core.squelch import Squelch, SquelchState
+from radiobridge.core.transmit import AbortReason, NotDelivered
+from radiobridge.model.ids import RadioName, TalkgroupId
+from radiobridge.model.interface import (
+    ChannelReported,
+    CorChanged,
+    DeviceBack,
+    DeviceLost,
+    InterfaceEvent,
+    KeyAnswered,
+    RadioAlarm,
+    Unkeyed,
+)
+from radiobridge.model.voice import Claim, PcmFrame, VoicePacket
+from radiobridge.services.downlink import Downlink
+from radiobridge.services.timer import OneTimer, earliest
+from radiobridge.services.uplink import Uplink
+from radiobridge.text import Text
+
+log = structlog.get_logger()
+
+_DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAITING})
+
+
+_NOT_OPEN = Text("not open yet", "pas encore ouvert")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What works on a radio, for people."""
+
+    interface_lost: str | None = "not open yet"
+    audio_lost: Text | None = _NOT_OPEN
+    cor: bool = False
+    stuck: bool = False
+    inhibited_by: str | None = None
+    channel: str | None = None
+    alarms: frozenset[str] = frozenset()
+
+
+class RadioRunner:
+    """Owns one radio. Implements `spi.InterfaceSink` and `spi.AudioSink`."""
+
+    def __init__(
+        self,
+        name: RadioName,
+        talkgroup: TalkgroupId,
+        *,
+        squelch: Squelch,
+        make_timer: Callable[[Callable[[float], None]], OneTimer],
+        audio_failed: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.talkgroup = talkgroup
+        self.condition = Condition()
+        self.errors = 0
+        self.unkeyed_by: dict[str, int] = {}
+        self._heard = False
+        self._squelch = squelch
+        self._timer = make_timer(self._tick)
+        self._audio_failed = audio_failed
+        self._up: Uplink
+        self._down: Downlink
+        self._log = log.bind(radio=str(name), talkgroup=str(talkgroup))
+
+    def assemble(self, up: Uplink, down: Downlink) -> None:
+        """Give the runner its two ways; once, before any event."""
+        self._up = up
+        self._down = down
+
+    @property
+    def up(self) -> Uplink:
+        """Return the way from the receiver to the network."""
+        return self._up
+
+    @property
+    def down(self) -> Downlink:
+        """Return the way from the network to the transmitter."""
+        return self._down
+
+    # --- what the devices tell -----------------------------------------------------------------
+
+    def audio(self, samples: PcmFrame, at: float) -> None:
+        """Take 20 ms of received audio (spi.AudioSink)."""
+        now = time.monotonic()
+        try:
+            self._up.audio(samples, at, now)
+            self._arm()
+        except Exception:  # noqa: BLE001 - one bad frame must not end the radio
+            self._failed("audio", now)
+
+    def audio_opened(self) -> None:
+        """The sound device is open."""
+        self._change(audio_lost=None)
+        self._log.info("audio-open")
+        self._devices_changed()
+
+    def audio_lost(self, reason: Text) -> None:
+        """The sound device is gone (spi.AudioSink): nothing is sent, nothing is keyed."""
+        if self.condition.audio_lost is None:
+            self._log.warning("audio-lost", reason=reason.en)
+        self._change(audio_lost=reason)
+        self._devices_changed()
+        self._audio_failed()
+
+    def interface_event(self, event: InterfaceEvent) -> None:
+        """Take what the interface tells, through the keyer (spi.InterfaceSink)."""
+        now = time.monotonic()
+        try:
+            self._interface_event(event, now)
+            self._arm()
+        except Exception:  # noqa: BLE001 - see above
+            self._failed("interface", now)
+
+    def _interface_event(self, event: InterfaceEvent, now: float) -> None:
+        if isinstance(event, CorChanged):
+            self._change(cor=event.active)
+            self._up.cor(active=event.active, now=now)
+            self._busy(now)
+        elif isinstance(event, KeyAnswered):
+            self._log.info("key-answered", answer=event.answer.value, detail=event.detail)
+            self._down.answered(event.answer, event.detail, now)
+        elif isinstance(event, Unkeyed):
+            self.unkeyed_by[event.cause.value] = self.unkeyed_by.get(event.cause.value, 0) + 1
+            self._log.info("unkeyed", cause=event.cause.value)
+            self._down.unkeyed(event.cause, now)
+        elif isinstance(event, DeviceLost):
+            self._log.warning("interface-lost", reason=event.reason)
+            self._change(interface_lost=event.reason)
+            self._lose_cor(now)
+            self._devices_changed()
+        elif isinstance(event, DeviceBack):
+            self._log.info("interface-open")
+            self._change(interface_lost=None)
+            self._devices_changed()
+        elif isinstance(event, ChannelReported):
+            self._log.info("channel", channel=event.channel)
+            self._change(channel=event.channel)
+        elif isinstance(event, RadioAlarm):
+            self._log.warning("radio-alarm", kind=event.kind, active=event.active)
+            one = frozenset({event.kind})
+            alarms = self.condition.alarms
+            self._change(alarms=alarms | one if event.active else alarms - one)
+
+    def _lose_cor(self, now: float) -> None:
+        """A lost device says nothing: its last COR no longer counts."""
+        if self.condition.cor:
+            self._change(cor=False)
+            self._up.cor(active=False, now=now)
+            self._busy(now)
+
+    def _busy(self, now: float) -> None:
+        """Tell the way down whether somebody is heard, so that nobody is keyed over.
+
+        What the receiver reports while this radio transmits, settles, or sits in the hang of a
+        repeater that it has keyed itself, is nobody (`core.squelch`); a mute changes nothing.
+        """
+        if self._squelch.state in _DEAF and self.condition.cor and not self._heard:
+            return
+        self._heard = self.condition.cor or self._up.is_open
+        self._down.cor(active=self._heard, now=now)
+
+    def _devices_changed(self) -> None:
+        now = time.monotonic()
+        try:
+            if self.usable:
+                self._down.back(now)
+            else:
+                self._up.drop(now)
+                self._down.lost(now)
+            self._arm()
+        except Exception:  # noqa: BLE001 - see above
+            self._failed("devices", now)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether interface and sound are both there."""
+        return self.condition.interface_lost is None and self.condition.audio_lost is None
+
+    # --- what the gateway asks -----------------------------------------------------------------
+
+    def play(self, claim: Claim, packet: VoicePacket, now: float) -> None:
+        """Play one packet of a spurt that holds the floor."""
+        try:
+            self._down.play(claim, packet, now)
+            self._arm()
+        except Exception:  # noqa: BLE001 - one radio never stops the others
+            self._failed("play", now)
+
+    def fill(self, claim: Claim, packet: VoicePacket, now: float) -> None:
+        """Take a late packet of a spurt that has ended."""
+        self._guarded("fill", self._down.fill, claim, packet, now)
+
+    def cut(self, claim: Claim, reason: AbortReason, now: float) -> None:
+        """Stop playing a spurt at once."""
+        self._guarded("cut", self._down.cut, claim, reason, now)
+
+    def mute(self, *, on: bool, now: float) -> None:
+        """A spurt plays on this radio's talkgroup: what the receiver hears is its echo."""
+        self._guarded("mute", partial(self._up.mute, on=on, now=now))
+
+    def floor_free(self, now: float) -> None:
+        """The floor of this radio's group has become free."""
+        self._guarded("floor", self._up.floor_free, now)
+
+    def inhibit(self, by: str) -> None:
+        """Silence the transmitter until allowed."""
+        now = time.monotonic()
+        self._guarded("inhibit", self._down.inhibit, now)
+        self._change(inhibited_by=by)
+        self._log.warning("inhibited", by=by)
+
+    def allow(self, by: str) -> None:
+        """Lift the inhibit."""
+        self._change(inhibited_by=None)
+        self._guarded("allow", self._down.allow, time.monotonic())
+        self._log.warning("allowed", by=by)
+
+    def stop(self) -> None:
+        """Unkey and end what is being said; nothing more leaves this radio."""
+        now = time.monotonic()
+        self._guarded("stop", self._down.stop, now)
+        self._guarded("stop", self._up.drop, now)
+        self._timer.set(None)
+
+    def stuck(self, stuck: bool) -> None:
+        """The receiver stayed open past its limit: it is out of the group until it closes."""
+        self._change(stuck=stuck)
+        self._log.error("cor-stuck" if stuck else "cor-no-longer-stuck")
+
+    def own_transmission(self, keyed: bool, now: float) -> None:
+        """Deafen the receiver while this radio asks to transmit or transmits."""
+        self._up.own_transmission(keyed=keyed, now=now)
+
+    def not_delivered(self, claim: Claim | None, why: NotDelivered) -> None:
+        """Log what could not be put on the air."""
+        self._log.warning(
+            "not-delivered", reason=why.reason.value, spurt=str(claim.sender) if claim else None
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return what an operator wants to know."""
+        condition = self.condition
+        down = self._down
+        return {
+            "name": str(self.name),
+            "talkgroup": str(self.talkgroup),
+            "interface": "up" if condition.interface_lost is None else "lost",
+            "interface_reason": condition.interface_lost,
+            "audio": "up" if condition.audio_lost is None else "lost",
+            "audio_reason": condition.audio_lost._asdict() if condition.audio_lost else None,
+            "cor": condition.cor,
+            "stuck": condition.stuck,
+            "ptt": down.keying,
+            "state": down.transmit.state.value,
+            "inhibited": condition.inhibited_by is not None,
+            "inhibited_by": condition.inhibited_by,
+            "channel": condition.channel,
+            "alarms": sorted(condition.alarms),
+            "level_dbfs": round(self._up.level_dbfs, 1),
+            "counters": {
+                **down.counters,
+                **down.path(),
+                "frames": self._up.frames,
+                "spurts": self._up.spurts,
+                "errors": self.errors,
+                **{f"unkeyed_{cause}": n for cause, n in self.unkeyed_by.items()},
+            },
+        }
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Condition
+        self.condition = replace(self.condition, **changes)
+
+    def _tick(self, now: float) -> None:
+        try:
+            self._down.tick(now)
+            self._up.tick(now)
+            self._arm()
+        except Exception:  # noqa: BLE001 - see above
+            self._failed("tick", now)
+
+    def _arm(self) -> None:
+        self._timer.set(earliest(self._up.next_deadline(), self._down.next_deadline()))
+
+    def _guarded(self, what: str, call: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401
+        try:
+            call(*arguments)
+            self._arm()
+        except Exception:  # noqa: BLE001 - see above
+            self._failed(what, time.monotonic())
+
+    def _failed(self, where: str, now: float) -> None:
+        """Something of ours is broken: unkey first, then say so."""
+        self.errors += 1
+        try:
+            self._down.stop(now)
+            self._arm()
+        finally:
+            self._log.exception("radio-error", where=where)

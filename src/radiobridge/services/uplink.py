@@ -1,0 +1,177 @@
+"""From a radio's receiver to the network: level, squelch, preroll, Opus, one spurt at a time.
+
+Rules. A spurt opens when the squelch opens and the floor allows it; refused, it may come in once
+when the holder ends. Its first frames are what the preroll holds. It closes when the squelch
+closes: the audio frame in progress is still sent, then one frame of silence, which pushes the last
+milliseconds out of the Opus encoder and carries the end flag. What is received while the radio
+transmits or its talkgroup plays opens nothing (`core.squelch`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiobridge.core.preroll import Preroll, PrerollFrame
+from radiobridge.core.squelch import Squelch, SquelchEvent
+from radiobridge.media.level import FLOOR_DBFS, level_dbfs
+from radiobridge.media.limiter import Limiter
+from radiobridge.media.opus import OpusEncoder
+from radiobridge.model.voice import FRAME_S, PcmFrame
+from radiobridge.services.outgoing import Outgoing
+
+LAST_FRAME_WAIT_S = 0.03
+"""How long the end waits for the audio frame in progress: one frame and some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkPorts:
+    """What an uplink asks of the gateway."""
+
+    start: Callable[[float, float], Outgoing | None]
+    """(monotonic time of the first sample, now) -> a spurt, or None when the floor is taken."""
+    stuck: Callable[[bool], None]
+    """True: the receiver stayed open past its limit and is out of the group; False: back."""
+    ended: Callable[[Outgoing, float], None]
+
+
+class Uplink:
+    """One radio's way up. All times are monotonic seconds; every call is quick."""
+
+    def __init__(
+        self,
+        *,
+        squelch: Squelch,
+        preroll: Preroll,
+        encoder: OpusEncoder,
+        limiter: Limiter,
+        rate: int,
+        ports: UplinkPorts,
+    ) -> None:
+        self.level_dbfs = FLOOR_DBFS
+        self.frames = 0
+        self.spurts = 0
+        self._squelch = squelch
+        self._preroll = preroll
+        self._encoder = encoder
+        self._limiter = limiter
+        self._ports = ports
+        self._spurt: Outgoing | None = None
+        self._refused = False
+        self._last_at = 0.0
+        self._end_at: float | None = None
+        self._silence = np.zeros(rate // 50, dtype=np.int16)
+
+    @property
+    def spurt(self) -> Outgoing | None:
+        """Return the spurt in progress."""
+        return self._spurt
+
+    def audio(self, samples: PcmFrame, at: float, now: float) -> None:
+        """Take 20 ms of received audio whose last sample was heard at `at`."""
+        self.frames += 1
+        samples = self._limiter.process(samples)
+        self.level_dbfs = level_dbfs(samples)
+        listened = self._squelch.listens
+        event = self._squelch.audio(self.level_dbfs, now)
+        if self._spurt is not None:
+            self._send(samples, at)
+        elif listened:
+            self._preroll.push(samples, self.level_dbfs, at)
+        else:
+            self._preroll.clear()
+        if event is not None:
+            self._squelch_event(event, now)
+        elif self._end_at is not None:
+            self._finish(now)
+
+    def cor(self, *, active: bool, now: float) -> None:
+        """Take the receiver's carrier state from the interface."""
+        self._take(self._squelch.cor(active, now), now)
+
+    def own_transmission(self, *, keyed: bool, now: float) -> None:
+        """Tell that this radio transmits (or asked to), or has stopped."""
+        self._take(self._squelch.own_transmission(keyed, now), now)
+
+    def mute(self, *, on: bool, now: float) -> None:
+        """Tell that a spurt plays on this radio's talkgroup."""
+        self._take(self._squelch.mute(on, now), now)
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        self._take(self._squelch.tick(now), now)
+        if self._end_at is not None and now >= self._end_at:
+            self._finish(now)
+
+    def next_deadline(self) -> float | None:
+        """Return when `tick` wants to be called."""
+        deadline = self._squelch.next_deadline()
+        if self._end_at is not None and (deadline is None or self._end_at < deadline):
+            return self._end_at
+        return deadline
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the squelch is open."""
+        return self._squelch.is_open
+
+    def floor_free(self, now: float) -> None:
+        """The holder that refused us has ended: come in, once."""
+        if self._refused and self._squelch.is_open and self._spurt is None:
+            self._open(now)
+
+    def drop(self, now: float) -> None:
+        """End the spurt at once, without waiting for audio (stop, inhibit, device lost)."""
+        self._finish(now)
+
+    def _take(self, event: SquelchEvent | None, now: float) -> None:
+        if event is not None:
+            self._squelch_event(event, now)
+
+    def _squelch_event(self, event: SquelchEvent, now: float) -> None:
+        if event is SquelchEvent.OPENED:
+            self._end_at = None
+            if self._spurt is None:
+                self._open(now)
+            return
+        self._refused = False
+        if event is not SquelchEvent.CLOSED:
+            self._ports.stuck(event is SquelchEvent.STUCK)
+        if self._spurt is not None and self._end_at is None:
+            self._end_at = now + LAST_FRAME_WAIT_S
+
+    def _open(self, now: float) -> None:
+        frames = self._preroll.take(now)
+        start = frames[0].at - FRAME_S if frames else now
+        spurt = self._ports.start(start, now)
+        self._refused = spurt is None
+        if spurt is None:
+            return
+        self._spurt = spurt
+        self.spurts += 1
+        self._last_at = start
+        self._encoder.reset()
+        for frame in frames:
+            self._send_frame(frame)
+
+    def _send_frame(self, frame: PrerollFrame) -> None:
+        self._send(frame.samples, frame.at)
+
+    def _send(self, samples: PcmFrame, at: float) -> None:
+        spurt = self._spurt
+        if spurt is None:
+            return
+        # Frames that the device lost leave a hole in media time: silence of the right length.
+        skipped = int((at - self._last_at - FRAME_S) / FRAME_S + 0.5)
+        self._last_at = at
+        if not spurt.cut:
+            spurt.frame(self._encoder.encode(samples), skipped=max(0, skipped))
+
+    def _finish(self, now: float) -> None:
+        spurt, self._spurt, self._end_at = self._spurt, None, None
+        if spurt is None:
+            return
+        if not spurt.cut:
+            spurt.end(self._encoder.encode(self._silence))
+        self._preroll.clear()
+        self._ports.ended(spurt, now)

@@ -1,0 +1,401 @@
+"""The voice of one gateway: who is heard, who may speak, which radio plays what.
+
+Up: a radio's spurt asks the floor, is written under the current key and goes on every link, the
+in-process one included; that is how radios of one gateway hear each other, broker or no broker.
+Down: a packet of any link is found by its topic, received (`core.reception`), judged by the floor,
+and played on the radios that the map names. What is not on the map does not exist here: no
+reception, no key derived, no radio keyed.
+"""
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from radiobridge.core.floor import FloorChange, FloorEvent, Verdict, clamp
+from radiobridge.core.reception import Refusal, TopicReception
+from radiobridge.core.transmit import AbortReason
+from radiobridge.core.voice_keys import VoiceKeys
+from radiobridge.errors import RemoteProtocolError
+from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
+from radiobridge.model.patch import Member
+from radiobridge.model.voice import MEDIA_RATE, Claim, TalkClass, VoicePacket
+from radiobridge.services.clock import BridgeTime
+from radiobridge.services.groups import GroupFloor
+from radiobridge.services.outgoing import Outgoing, OutgoingPorts
+from radiobridge.services.radio import RadioRunner
+from radiobridge.services.timer import OneTimer
+from radiobridge.spi import Link
+from radiobridge.wire.spurt import SpurtWriter
+from radiobridge.wire.topics import TopicKind, parse_topic, voice_filter, voice_topic
+from radiobridge.wire.words import KeyGrant
+
+log = structlog.get_logger()
+
+LATE_MS = 1000
+"""Voice older than this means that a link holds a backlog: it starts anew."""
+
+TICK_S = 0.1
+_STRANGERS = 256
+"""Refused topics that are remembered until the map changes; others are looked up each time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceMap:
+    """Who hears whom through this gateway, right now. Made by the control plane."""
+
+    groups: tuple[frozenset[TalkgroupId], ...] = ()
+    """Disjoint groups of joined talkgroups; each has one floor."""
+    plays: Mapping[TalkgroupId, frozenset[RadioName]] = field(default_factory=dict)
+    """Source talkgroup to the radios here that transmit it."""
+    mutes: Mapping[TalkgroupId, frozenset[RadioName]] = field(default_factory=dict)
+    """Source talkgroup to the receivers here that would hear it come back on the air."""
+    hears: frozenset[TalkgroupId] = frozenset()
+    """Talkgroups whose voice this gateway listens to: to play it, or to know who has the floor."""
+    members: Mapping[TalkgroupId, Member] = field(default_factory=dict)
+    """Members of patches in force: what they may claim."""
+
+
+class _Heard:
+    """One voice topic that this gateway listens to."""
+
+    __slots__ = ("_clamped", "_member", "_raw", "group", "keys", "own", "reception", "signer",
+                 "targets")  # fmt: skip
+
+    def __init__(
+        self, reception: TopicReception, keys: Callable[[int], bytes | None], *, own: bool
+    ) -> None:
+        self.reception = reception
+        self.keys = keys
+        self.own = own
+        self.signer: Ed25519PublicKey | None = None
+        self.group: GroupFloor | None = None
+        self.targets: tuple[RadioRunner, ...] = ()
+        self.stale_seen = reception.counters.get(Refusal.STALE, 0)
+        self._member: Member | None = None
+        self._raw: Claim | None = None
+        self._clamped: Claim | None = None
+
+    def bind(self, member: Member | None) -> None:
+        """Take the terms that cap what this sender claims."""
+        self._member = member
+        self._raw = None
+
+    def claim(self, raw: Claim) -> Claim:
+        """Return the claim within the terms; the same object for the same claim."""
+        if raw is not self._raw or self._clamped is None:
+            self._raw = raw
+            self._clamped = raw if self._member is None else clamp(raw, self._member)
+        return self._clamped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicePorts:
+    """What the voice plane asks of the rest of the gateway."""
+
+    signer_of: Callable[[GatewayId], Ed25519PublicKey | None]
+    """The key of a gateway that its agency's roster lets speak, else None."""
+    make_timer: Callable[[Callable[[float], None]], OneTimer]
+    told: Callable[[FloorEvent], None]
+    """Somebody took or lost a floor: for display and record."""
+
+
+class VoicePlane:
+    """All voice through one gateway. Everything happens in the event loop; nothing waits."""
+
+    def __init__(
+        self,
+        me: GatewayId,
+        *,
+        bridge: BridgeTime,
+        signing_key: Ed25519PrivateKey,
+        keys: VoiceKeys,
+        priority: int,
+        loopback: Link,
+        ports: VoicePorts,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self.runners: dict[RadioName, RadioRunner] = {}
+        self._me = me
+        self._bridge = bridge
+        self._signing_key = signing_key
+        self._keys = keys
+        self._priority = priority
+        self._loopback = loopback
+        self._links: dict[str, Link] = {loopback.name: loopback}
+        self._ports = ports
+        self._map = VoiceMap()
+        self._groups: list[GroupFloor] = []
+        self._group_of: dict[TalkgroupId, GroupFloor] = {}
+        self._heard: dict[str, _Heard] = {}
+        self._receptions: dict[str, TopicReception] = {}
+        self._strangers: set[str] = set()
+        self._live: dict[TalkgroupId, Outgoing] = {}
+        self._last_start: dict[TalkgroupId, int] = {}
+        self._timer = ports.make_timer(self._tick)
+
+    def start(self, links: Iterable[Link]) -> None:
+        """Begin: from now on these links carry voice."""
+        self._links |= {link.name: link for link in links}
+        self._timer.set(time.monotonic() + TICK_S)
+
+    def stop(self) -> None:
+        """End all spurts and unkey all radios; nothing is heard or said afterwards."""
+        self._timer.set(None)
+        for runner in self.runners.values():
+            runner.stop()
+        self.apply(VoiceMap())
+
+    # --- up ------------------------------------------------------------------------------------
+
+    def begin(self, runner: RadioRunner, started: float, now: float) -> Outgoing | None:
+        """Ask for the floor for a radio that hears somebody since `started`; None: refused."""
+        talkgroup = runner.talkgroup
+        group = self._group_of.get(talkgroup)
+        if group is None:
+            return None
+        claim = self._claim(talkgroup, started, now)
+        verdict = group.request(claim, now)
+        if verdict is not Verdict.PLAY:
+            self.counters[f"start-{verdict.value}"] += 1
+            log.info("spurt-refused", radio=str(runner.name), reason=verdict.value)
+            return None
+        spurt = Outgoing(
+            claim,
+            OutgoingPorts(
+                allowed=self._allowed,
+                key=partial(self._keys.sending, talkgroup),
+                writer=self._writer,
+                publish=partial(self._publish, voice_topic(self._me, talkgroup.name)),
+            ),
+        )
+        self._live[talkgroup] = spurt
+        return spurt
+
+    def ended(self, spurt: Outgoing, now: float) -> None:
+        """A spurt of ours is over."""
+        if self._live.get(spurt.claim.talkgroup) is spurt:
+            del self._live[spurt.claim.talkgroup]
+        group = self._group_of.get(spurt.claim.talkgroup)
+        if group is not None:
+            group.released(spurt.claim, now)
+
+    def _claim(self, talkgroup: TalkgroupId, started: float, now: float) -> Claim:
+        """Return the claim of a new spurt. Its start is later than that of the one before."""
+        start_ms = self._bridge.at_ms(now) - round((now - started) * 1000)
+        start_ms = max(start_ms, self._last_start.get(talkgroup, 0) + 1)
+        self._last_start[talkgroup] = start_ms
+        claim = Claim(self._me, talkgroup, start_ms, TalkClass.NORMAL, self._priority)
+        member = self._map.members.get(talkgroup)
+        return claim if member is None else clamp(claim, member)
+
+    def _allowed(self, claim: Claim, media_time: int) -> bool:
+        group = self._group_of.get(claim.talkgroup)
+        if group is None:
+            return False
+        verdict = group.heard(claim, media_time, time.monotonic())
+        if verdict is not Verdict.PLAY:
+            self.counters[f"cut-{verdict.value}"] += 1
+        return verdict is Verdict.PLAY
+
+    def _writer(self, claim: Claim, grant: KeyGrant) -> SpurtWriter:
+        return SpurtWriter(claim, grant.key, grant.epoch, self._signing_key, secrets.randbits(48))
+
+    def _publish(self, topic: str, packet: bytes) -> None:
+        for link in self._links.values():
+            if not link.publish_voice(topic, packet) and link is not self._loopback:
+                self.counters["dropped-at-sender"] += 1
+
+    # --- down ----------------------------------------------------------------------------------
+
+    def voice(self, topic: str, payload: bytes, link: str) -> None:
+        """Take one packet of a link, whatever it holds (hot)."""
+        heard = self._heard.get(topic)
+        if heard is None:
+            heard = self._admit(topic)
+        if heard is None or heard.signer is None or heard.group is None:
+            self.counters["not-wanted"] += 1
+            return
+        if heard.own is not (link == self._loopback.name):
+            self.counters["echo"] += 1
+            return
+        now = time.monotonic()
+        bridge_ms = self._bridge.at_ms(now)
+        packet = heard.reception.receive(payload, bridge_ms, now, heard.keys, heard.signer)
+        if packet is None:
+            self._check_backlog(heard, link)
+            return
+        age_ms = bridge_ms - packet.claim.start_ms - packet.media_time * 1000 // MEDIA_RATE
+        if age_ms > LATE_MS:
+            self._late(link)
+        self._judge(heard, heard.group, packet, now)
+
+    def _judge(self, heard: _Heard, group: GroupFloor, packet: VoicePacket, now: float) -> None:
+        claim = heard.claim(packet.claim)
+        verdict = group.heard(claim, packet.media_time, now)
+        if verdict is Verdict.PLAY:
+            for runner in heard.targets:
+                runner.play(claim, packet, now)
+            if packet.end:
+                group.released(claim, now)
+        elif verdict is Verdict.REFUSE_ENDED:
+            for runner in heard.targets:
+                runner.fill(claim, packet, now)
+        else:
+            self.counters[verdict.value] += 1
+
+    def _admit(self, topic: str) -> _Heard | None:
+        """Look up a topic that is not known yet (rare)."""
+        if topic in self._strangers:
+            return None
+        heard = self._heard_for(topic)
+        if heard is not None:
+            self._heard[topic] = heard
+        elif len(self._strangers) < _STRANGERS:
+            self._strangers.add(topic)
+        return heard
+
+    def _heard_for(self, topic: str) -> _Heard | None:
+        try:
+            parsed = parse_topic(topic)
+        except RemoteProtocolError:
+            return None
+        sender, talkgroup = parsed.gateway, parsed.talkgroup
+        if parsed.kind is not TopicKind.VOICE or talkgroup not in self._map.hears:
+            return None
+        reception = self._receptions.get(topic)
+        if reception is None:
+            reception = self._receptions[topic] = TopicReception(sender, talkgroup)
+        heard = _Heard(reception, self._keys.opener(sender, talkgroup), own=sender == self._me)
+        self._bind(heard)
+        return heard if heard.signer is not None else None
+
+    def _bind(self, heard: _Heard) -> None:
+        """Give a topic its sender's key, its floor and its radios, as they are now."""
+        talkgroup = heard.reception.talkgroup
+        heard.signer = self._ports.signer_of(heard.reception.sender)
+        heard.group = self._group_of.get(talkgroup)
+        heard.targets = self._runners(self._map.plays.get(talkgroup, ()))
+        heard.bind(self._map.members.get(talkgroup))
+
+    def _check_backlog(self, heard: _Heard, link: str) -> None:
+        stale = heard.reception.counters.get(Refusal.STALE, 0)
+        if stale != heard.stale_seen:
+            heard.stale_seen = stale
+            self._late(link)
+
+    def _late(self, link: str) -> None:
+        self.counters["late-links"] += 1
+        self._links[link].restart_voice()
+
+    def _tick(self, now: float) -> None:
+        self._timer.set(now + TICK_S)
+        for reception in self._receptions.values():
+            for loss in reception.tick(now):
+                if loss.alarm:
+                    self.counters["alarm-unproven"] += 1
+                    log.error("spurt-not-proven", sender=str(loss.claim.sender),
+                              talkgroup=str(loss.claim.talkgroup), reason=loss.reason.value,
+                              packets=loss.unproven)  # fmt: skip
+                    self._drop(loss.claim, AbortReason.UNPROVEN, now)
+
+    def _drop(self, claim: Claim, reason: AbortReason, now: float) -> None:
+        for runner in self.runners.values():
+            runner.cut(claim, reason, now)
+        group = self._group_of.get(claim.talkgroup)
+        if group is not None:
+            group.released(claim, now)
+
+    # --- the map -------------------------------------------------------------------------------
+
+    def apply(self, voice_map: VoiceMap) -> None:
+        """Take a new map. What is no longer on it is silent when this returns."""
+        now = time.monotonic()
+        self._map = voice_map
+        self._cut_unrouted(now)
+        self._regroup(now)
+        self._strangers.clear()
+        self._heard = {t: h for t, h in self._heard.items() if self._wanted(h)}
+        for heard in self._heard.values():
+            self._bind(heard)
+        wanted = frozenset(voice_filter(tg.agency, tg.name) for tg in voice_map.hears)
+        for link in self._links.values():
+            link.want_voice(wanted)
+
+    def _wanted(self, heard: _Heard) -> bool:
+        return heard.reception.talkgroup in self._map.hears
+
+    def _cut_unrouted(self, now: float) -> None:
+        for runner in self.runners.values():
+            claims = runner.down.claims()
+            for claim in claims:
+                if runner.name not in self._map.plays.get(claim.talkgroup, ()):
+                    runner.cut(claim, AbortReason.WITHDRAWN, now)
+
+    def _regroup(self, now: float) -> None:
+        """Keep the floor of a group that goes on with other members; it may be in use."""
+        old = list(self._groups)
+        self._groups = []
+        for talkgroups in self._map.groups:
+            kept = next((g for g in old if g.talkgroups & talkgroups), None)
+            if kept is not None:
+                old.remove(kept)
+                kept.change_members(talkgroups, now)
+            else:
+                kept = GroupFloor(talkgroups, self._ports.make_timer, self._told)
+            self._groups.append(kept)
+        for group in old:
+            group.close(now)
+        self._group_of = {tg: group for group in self._groups for tg in group.talkgroups}
+        for group in self._groups:
+            group.runners = tuple(
+                r for r in self.runners.values() if r.talkgroup in group.talkgroups
+            )
+            group.mutes = {
+                tg: self._runners(self._map.mutes.get(tg, ())) for tg in group.talkgroups
+            }
+
+    def _runners(self, names: Iterable[RadioName]) -> tuple[RadioRunner, ...]:
+        return tuple(self.runners[name] for name in sorted(names) if name in self.runners)
+
+    def _told(self, group: GroupFloor, event: FloorEvent) -> None:
+        del group
+        claim = event.claim
+        name = "spurt-started" if event.change is FloorChange.TAKEN else "spurt-over"
+        log.info(name, sender=str(claim.sender), talkgroup=str(claim.talkgroup),
+                 start_ms=claim.start_ms, change=event.change.value)  # fmt: skip
+        self._ports.told(event)
+
+    def status(self) -> dict[str, Any]:
+        """Return floors and counters, for people."""
+        received: Counter[str] = Counter()
+        for reception in self._receptions.values():
+            received.update(reception.counters)
+        return {
+            "floor": [
+                {
+                    "talkgroups": sorted(str(tg) for tg in group.talkgroups),
+                    "holder": _holder(group.holder),
+                }
+                for group in self._groups
+            ],
+            "counters": {**self.counters, **{f"voice-{k}": n for k, n in received.items()}},
+        }
+
+
+def _holder(claim: Claim | None) -> dict[str, Any] | None:
+    if claim is None:
+        return None
+    return {
+        "sender": str(claim.sender),
+        "talkgroup": str(claim.talkgroup),
+        "class": claim.talk_class.name.lower(),
+        "priority": claim.priority,
+        "start_ms": claim.start_ms,
+    }
