@@ -1,0 +1,299 @@
+"""`ccdi`: Tait TM8000 and TM9000 by the computer-controlled data interface on a serial line.
+
+Keyed by presses of half a second, renewed while the lease is (`dead_man: press`): whatever happens
+to this machine, the radio releases 500 ms after the last press at the latest. `constant` uses the
+press without an end and therefore needs `radio_time_out`, the time-out set in the radio.
+
+Function commands are written at once; nothing waits for a prompt before an unkey. `unkey` returns
+when the radio has answered, is repeated after 100 ms, and raises after 200 ms.
+
+COR (`cor: true`) is RF detected, not qualified by tone: on a shared channel use VOX or a line.
+"""
+
+import contextlib
+import select
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import serial
+
+from radiobridge.drivers.interface import settings as read
+from radiobridge.drivers.interface.port import Port, descriptor, failed, open_port
+from radiobridge.errors import ConfigError
+from radiobridge.model.interface import (
+    ChannelReported,
+    CorChanged,
+    InterfaceEvent,
+    KeyAnswer,
+    KeyAnswered,
+    RadioAlarm,
+    UnkeyCause,
+    Unkeyed,
+)
+from radiobridge.wire import ccdi
+
+PRESS_EIGHTHS = 4
+RENEW_S = 0.18
+"""A press of 500 ms is renewed at the first renewal of the lease after that."""
+
+ANSWER_S = 1.0
+"""A radio that says nothing for that long after a key request is lost."""
+UNKEY_TRY_S = 0.1
+UNKEY_TRIES = 2
+ALIVE_S = 2.0
+"""An idle radio is asked for its model that often."""
+ALIVE_ANSWER_S = 0.7
+OPEN_S = 1.0
+LOCAL_POLL_S = 0.1
+REMOTE_POLL_S = 0.005
+
+_CONSTANT = 9
+
+
+class CcdiInterface:
+    """One radio on one serial line (settings: device, baud, dead_man, cor, radio_time_out)."""
+
+    poll_s = LOCAL_POLL_S
+
+    def __init__(self, device: str, baud: int, *, eighths: int, cor: bool) -> None:
+        self._device = device
+        self._baud = baud
+        self._eighths = eighths
+        self._use_cor = cor
+        self._port: Port | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._reader = ccdi.CcdiReader()
+        self._events: list[InterfaceEvent] = []
+        self._unanswered = 0
+        self._asked_at: float | None = None
+        self._pressed_at: float | None = None
+        self._ptt_seen = False
+        self._released = False
+        self._heard_at = 0.0
+        self._alive_at: float | None = None
+        self._keyed_at = 0.0
+        self._off_refused = False
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build from settings; raises ConfigError."""
+        known = ("device", "baud", "dead_man", "cor", "radio_time_out")
+        read.no_other_keys(settings, known)
+        dead_man = read.choice(settings, "dead_man", ("press", "constant"))
+        if dead_man == "constant" and read.radio_time_out(settings) is None:
+            raise ConfigError(
+                "'dead_man: constant' has no dead-man: set a time-out of at most 60 s in the radio "
+                "and declare it as 'radio_time_out', or use 'dead_man: press'",
+                "« dead_man: constant » n'a pas d'homme mort : réglez une limite d'émission d'au "
+                "plus 60 s dans la radio et déclarez-la par « radio_time_out », ou utilisez "
+                "« dead_man: press »",
+            )
+        return cls(
+            read.text(settings, "device"),
+            read.whole(settings, "baud", 28800),
+            eighths=PRESS_EIGHTHS if dead_man == "press" else _CONSTANT,
+            cor=read.flag(settings, "cor", default=True),
+        )
+
+    def open(self) -> None:
+        """Open the line, say PTT off first of all, and wait for the radio's answer."""
+        self._reset()
+        self._port = open_port(self._device, self._baud, dtr=False, rts=False)
+        self.poll_s = LOCAL_POLL_S if self.fileno() is not None else REMOTE_POLL_S
+        for command in (ccdi.PTT_OFF, ccdi.PROGRESS_ON, ccdi.CHANNEL_PROGRESS_ON, ccdi.QUERY_MODEL):
+            self._write(command)
+        if not self._answered(OPEN_S):
+            raise failed(self._device, "the radio does not answer")
+
+    def fileno(self) -> int | None:
+        """Return the descriptor of the serial line, None for a remote one."""
+        return descriptor(self._port) if self._port is not None else None
+
+    def key(self) -> None:
+        """Press PTT."""
+        now = time.monotonic()
+        self._ptt_seen = False
+        self._asked_at = self._keyed_at = now
+        self._press(now)
+
+    def refresh(self) -> None:
+        """Renew the press when it is due."""
+        now = time.monotonic()
+        due = self._pressed_at is not None and now - self._pressed_at >= RENEW_S
+        if due and self._eighths != _CONSTANT:
+            self._press(now)
+
+    def unkey(self) -> None:
+        """Release PTT; returns when the radio has answered, else raises DriverError."""
+        self._asked_at = self._pressed_at = None
+        self._ptt_seen = False
+        for _ in range(UNKEY_TRIES):
+            self._off_refused = False
+            self._write(ccdi.PTT_OFF)
+            if self._answered(UNKEY_TRY_S) and (self._released or not self._off_refused):
+                return
+        raise failed(self._device, "the radio does not confirm PTT off")
+
+    def poll(self) -> Iterable[InterfaceEvent]:
+        """Return what the radio has said."""
+        now = time.monotonic()
+        self._receive(now)
+        if self._asked_at is not None and now - self._asked_at > ANSWER_S:
+            raise failed(self._device, "the radio does not answer a key request")
+        self._check_alive(now)
+        events, self._events = self._events, []
+        return events
+
+    def close(self) -> None:
+        """Say PTT off and close the line."""
+        port, self._port = self._port, None
+        if port is None:
+            return
+        with contextlib.suppress(OSError, serial.SerialException):
+            port.write(ccdi.PTT_OFF)
+        with contextlib.suppress(OSError, serial.SerialException):
+            port.close()
+
+    def _press(self, now: float) -> None:
+        self._pressed_at = now
+        self._write(ccdi.press(self._eighths))
+
+    def _write(self, command: bytes) -> None:
+        if self._port is None:
+            raise failed(self._device, "is not open")
+        self._unanswered += 1
+        self._released = False
+        try:
+            self._port.write(command)
+        except (OSError, serial.SerialException) as error:
+            raise failed(self._device, f"cannot be written: {error}") from error
+
+    def _receive(self, now: float) -> None:
+        if self._port is None:
+            raise failed(self._device, "is not open")
+        try:
+            data = self._port.read(512)
+        except (OSError, serial.SerialException) as error:
+            raise failed(self._device, f"cannot be read: {error}") from error
+        for item in self._reader.feed(data) if data else ():
+            self._heard_at = now
+            if isinstance(item, ccdi.Prompt):
+                self._prompted(now)
+            else:
+                self._take(item, now)
+
+    def _answered(self, limit_s: float) -> bool:
+        """Wait until each command has its prompt, or PTT is reported off; False when too late."""
+        end = time.monotonic() + limit_s
+        while self._unanswered and not self._released:
+            left = end - time.monotonic()
+            if left <= 0:
+                self._unanswered = 0
+                return False
+            self._await_bytes(left)
+            self._receive(time.monotonic())
+        return True
+
+    def _await_bytes(self, limit_s: float) -> None:
+        fd = self.fileno()
+        if fd is None:
+            time.sleep(min(limit_s, REMOTE_POLL_S))
+            return
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        poller.poll(limit_s * 1000)
+
+    def _prompted(self, now: float) -> None:
+        self._unanswered = max(0, self._unanswered - 1)
+        self._alive_at = None
+        if self._unanswered == 0 and self._asked_at is not None:
+            self._answer(KeyAnswer.GRANTED, now)
+
+    def _take(self, message: ccdi.CcdiMessage, now: float) -> None:
+        error = ccdi.error_of(message)
+        if error is not None:
+            self._refused(error, now)
+            return
+        match ccdi.progress_of(message):
+            case ccdi.Progress.BUSY | ccdi.Progress.NOT_BUSY as progress:
+                if self._use_cor:
+                    active = progress is ccdi.Progress.BUSY
+                    self._events.append(CorChanged(active=active, at=now))
+            case ccdi.Progress.PTT_ON:
+                if self._pressed_at is not None:
+                    self._ptt_seen = True
+                    self._answer(KeyAnswer.GRANTED, now)
+            case ccdi.Progress.PTT_OFF:
+                self._ptt_off(now)
+            case ccdi.Progress.INHIBITED:
+                self._inhibited(now)
+            case ccdi.Progress.EMERGENCY | ccdi.Progress.EMERGENCY_ENDED as progress:
+                active = progress is ccdi.Progress.EMERGENCY
+                self._events.append(RadioAlarm(kind="donor-emergency", active=active, at=now))
+            case ccdi.Progress.RESTARTED:
+                self._restarted(now)
+            case ccdi.Progress.CHANNEL:
+                channel = ccdi.channel_of(message)
+                self._events.append(ChannelReported(channel=channel, at=now))
+            case _:
+                pass
+
+    def _answer(self, answer: KeyAnswer, now: float, detail: str = "") -> None:
+        if self._asked_at is None:
+            return
+        self._asked_at = None
+        self._events.append(KeyAnswered(answer=answer, at=now, detail=detail))
+
+    def _ptt_off(self, now: float) -> None:
+        if self._pressed_at is None:
+            self._released = True
+        elif self._ptt_seen:
+            self._dropped(now)
+
+    def _dropped(self, now: float) -> None:
+        """The radio ended a transmission that we want."""
+        self._pressed_at = self._asked_at = None
+        self._ptt_seen = False
+        self._events.append(Unkeyed(cause=UnkeyCause.RADIO, at=now))
+
+    def _inhibited(self, now: float) -> None:
+        if self._asked_at is not None:
+            self._answer(KeyAnswer.DENIED, now, "transmit inhibited")
+            self._pressed_at = None
+        elif self._pressed_at is not None:
+            self._dropped(now)
+
+    def _refused(self, error: int, now: float) -> None:
+        detail = ccdi.ERRORS.get(error, f"error {error}")
+        self._off_refused = True
+        if error == ccdi.NOT_READY and self._asked_at is not None:
+            self._press(now)
+        elif self._asked_at is not None:
+            self._answer(KeyAnswer.FAILED, now, detail)
+            self._pressed_at = None
+        else:
+            self._events.append(RadioAlarm(kind="error", active=True, at=now, detail=detail))
+
+    def _restarted(self, now: float) -> None:
+        self._events.append(RadioAlarm(kind="restarted", active=True, at=now))
+        if self._pressed_at is not None:
+            self._dropped(now)
+        self._unanswered = 0
+        self._write(ccdi.PROGRESS_ON)
+        self._write(ccdi.CHANNEL_PROGRESS_ON)
+
+    def _check_alive(self, now: float) -> None:
+        """Ask a silent radio for its model, so that one switched off is noticed."""
+        silent = now - self._heard_at
+        if self._pressed_at is not None:
+            asked = silent > ALIVE_ANSWER_S and now - self._keyed_at > ALIVE_ANSWER_S
+        else:
+            asked = self._alive_at is not None and now - self._alive_at > ALIVE_ANSWER_S
+        if asked:
+            raise failed(self._device, "the radio does not answer")
+        if self._pressed_at is None and self._alive_at is None and silent > ALIVE_S:
+            self._alive_at = now
+            self._write(ccdi.QUERY_MODEL)

@@ -1,0 +1,188 @@
+"""`lines`: PTT on RTS or DTR of a serial port, COR on CTS, DSR, DCD or RI.
+
+`ptt` is `RTS`, `DTR`, or an interlock pair such as `DTR!RTS`: keyed only while DTR is on *and* RTS
+is off. Linux raises both lines for an instant when a port is opened, and drops both when it is
+closed: neither keys a pair, while the first keys a plain line for that instant. At rest the second
+line of a pair is kept on, so that two changes are needed to key.
+
+A line that keys when it is *off* (`!RTS`, `!DTR` alone) is keyed whenever the port is closed, this
+machine is off or the cable is out; it is refused unless `radio_time_out` declares the time-out
+that is set in the radio or a hardware timer.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Self
+
+import serial
+
+from radiobridge.drivers.interface import settings as read
+from radiobridge.drivers.interface.port import Port, RemotePort, failed, open_port
+from radiobridge.errors import ConfigError, DriverError
+from radiobridge.model.interface import CorChanged, InterfaceEvent, KeyAnswer, KeyAnswered
+
+POLL_S = 0.004
+ALIVE_POLL_S = 0.05
+MODEM_STATE_S = 2.0
+"""A remote port must have told its input lines that long after it was opened."""
+
+
+class PttWiring(NamedTuple):
+    """Which line levels key; the other line of a plain PTT is always off."""
+
+    line: str
+    keyed: bool
+    guard: str | None
+    """The line of a pair that must be off while keyed."""
+
+
+_WIRINGS = {
+    "RTS": PttWiring("RTS", keyed=True, guard=None),
+    "DTR": PttWiring("DTR", keyed=True, guard=None),
+    "!RTS": PttWiring("RTS", keyed=False, guard=None),
+    "!DTR": PttWiring("DTR", keyed=False, guard=None),
+    "DTR!RTS": PttWiring("DTR", keyed=True, guard="RTS"),
+    "RTS!DTR": PttWiring("RTS", keyed=True, guard="DTR"),
+}
+_COR_LINES = ("CTS", "DSR", "DCD", "RI")
+
+
+class LinesInterface:
+    """One radio on the lines of a serial port (settings: device, ptt, cor, baud, ...)."""
+
+    def __init__(self, device: str, baud: int, ptt: PttWiring, cor: str | None) -> None:
+        self._device = device
+        self._baud = baud
+        self._ptt = ptt
+        self._cor_line = cor.removeprefix("!") if cor else None
+        self._cor_level = cor is None or not cor.startswith("!")
+        self.poll_s = POLL_S if cor else ALIVE_POLL_S
+        self._port: Port | None = None
+        self._cor = False
+        self._opened_at = 0.0
+        self._events: list[InterfaceEvent] = []
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build from settings; raises ConfigError."""
+        read.no_other_keys(settings, ("device", "ptt", "cor", "baud", "radio_time_out"))
+        wiring = _WIRINGS[read.choice(settings, "ptt", tuple(_WIRINGS))]
+        time_out = read.radio_time_out(settings)
+        if not wiring.keyed and time_out is None:
+            raise ConfigError(
+                f"ptt '{settings['ptt']}' keys whenever the port is closed or unplugged: wire an "
+                "interlock pair (DTR!RTS), or set a time-out of at most 60 s in the radio and "
+                "declare it as 'radio_time_out'",
+                f"le ptt « {settings['ptt']} » émet dès que le port est fermé ou débranché : "
+                "câblez une paire (DTR!RTS), ou réglez une limite d'émission d'au plus 60 s dans "
+                "la radio et déclarez-la par « radio_time_out »",
+            )
+        cor = settings.get("cor")
+        if cor is not None:
+            cor = read.choice(settings, "cor", (*_COR_LINES, *(f"!{line}" for line in _COR_LINES)))
+        device, baud = read.text(settings, "device"), read.whole(settings, "baud", 9600)
+        return cls(device, baud, wiring, cor)
+
+    def open(self) -> None:
+        """Open the port with PTT off."""
+        rest = {"DTR": False, "RTS": False}
+        rest[self._ptt.line] = not self._ptt.keyed
+        if self._ptt.guard is not None:
+            rest[self._ptt.guard] = True
+        self._events = []
+        self._cor = False
+        self._port = open_port(self._device, self._baud, dtr=rest["DTR"], rts=rest["RTS"])
+        self._opened_at = time.monotonic()
+        if not isinstance(self._port, RemotePort):
+            self._read_line("CTS")
+
+    def fileno(self) -> int | None:
+        """Return None: lines are polled."""
+        return None
+
+    def key(self) -> None:
+        """Set the lines to keyed; they cannot tell what the radio makes of it."""
+        self._set(self._ptt.line, self._ptt.keyed)
+        if self._ptt.guard is not None:
+            self._set(self._ptt.guard, False)
+        self._events.append(KeyAnswered(answer=KeyAnswer.GRANTED, at=time.monotonic()))
+
+    def refresh(self) -> None:
+        """Do nothing: a line holds itself."""
+
+    def unkey(self) -> None:
+        """Set the lines to rest; the second line of a pair is tried when the first one fails."""
+        try:
+            self._set(self._ptt.line, not self._ptt.keyed)
+        finally:
+            if self._ptt.guard is not None:
+                self._set(self._ptt.guard, True)
+
+    def poll(self) -> Iterable[InterfaceEvent]:
+        """Read COR and notice a lost device."""
+        events, self._events = self._events, []
+        port = self._port
+        if isinstance(port, RemotePort) and not port.alive():
+            raise failed(self._device, "the connection is gone")
+        active = self._cor_active()
+        if active is not None and active != self._cor:
+            self._cor = active
+            events.append(CorChanged(active=active, at=time.monotonic()))
+        return events
+
+    def close(self) -> None:
+        """Set the lines to rest and close, whatever fails."""
+        port = self._port
+        if port is None:
+            return
+        for step in (self.unkey, port.close):
+            try:
+                step()
+            except (DriverError, OSError, ValueError, serial.SerialException):
+                continue
+        self._port = None
+
+    def _cor_active(self) -> bool | None:
+        """Return whether COR is on, None while a remote port has not told its lines yet."""
+        if isinstance(self._port, RemotePort) and self._cor_line is None:
+            return None
+        try:
+            level = self._read_line(self._cor_line or "CTS")
+        except DriverError:
+            if isinstance(self._port, RemotePort) and self._young():
+                return None
+            raise
+        return None if self._cor_line is None else level is self._cor_level
+
+    def _young(self) -> bool:
+        return time.monotonic() - self._opened_at < MODEM_STATE_S
+
+    def _set(self, line: str, level: bool) -> None:
+        port = self._opened()
+        try:
+            if line == "DTR":
+                port.dtr = level
+            else:
+                port.rts = level
+        except (OSError, ValueError, serial.SerialException) as error:
+            raise failed(self._device, f"{line} cannot be set: {error}") from error
+
+    def _read_line(self, line: str) -> bool:
+        port = self._opened()
+        try:
+            match line:
+                case "CTS":
+                    return bool(port.cts)
+                case "DSR":
+                    return bool(port.dsr)
+                case "DCD":
+                    return bool(port.cd)
+                case _:
+                    return bool(port.ri)
+        except (OSError, ValueError, serial.SerialException) as error:
+            raise failed(self._device, f"{line} cannot be read: {error}") from error
+
+    def _opened(self) -> Port:
+        if self._port is None:
+            raise failed(self._device, "is not open")
+        return self._port
