@@ -189,11 +189,13 @@ class KeyerClient:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(_no_start(reason, reason))
             return
-        for line in self._lines:
-            line.gone("keyer: " + reason)
         if self._closing:
+            for line in self._lines:
+                line.released()
             self._closed.set()
             return
+        for line in self._lines:
+            line.gone("keyer: " + reason)
         _log.error("keyer_ended", pid=process.pid if process else None, reason=reason)
         if time.monotonic() - self._up_at > RESTART_S[-1]:
             self._failures = 0

@@ -124,9 +124,13 @@ class RemoteLine:
     def gone(self, reason: str) -> None:
         """The keyer process ended: its devices are closed, nothing is keyed."""
         now = time.monotonic()
-        self._released(self._serial, UnkeyCause.DEVICE)
+        self.released()
         self.event(self._serial, CorChanged(active=False, at=now))
         self.event(self._serial, DeviceLost(reason=reason, at=now))
+
+    def released(self) -> None:
+        """The keyer process ended: what was keyed is not any more."""
+        self._released(self._serial, UnkeyCause.DEVICE)
 
     def _order(self, kind: Kind) -> bool:
         return self._send(pack(kind, self._index, self._serial, time.monotonic()))
