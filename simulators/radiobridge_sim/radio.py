@@ -96,6 +96,11 @@ class DonorRadio(AirUnit):
         self._frame_open = False
         self._was_open = False
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether it transmits or receives."""
+        return self._keyed or self._cor
+
     # -- keying ------------------------------------------------------------------------------
 
     def ptt(self, on: bool, at: float, cause: str) -> None:

@@ -1,0 +1,37 @@
+"""What a gateway says about itself, over the UNIX socket of its HTTP API."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def get(path: Path, resource: str, *, timeout_s: float = 2.0) -> object:
+    """Return what `GET resource` answers, decoded from JSON.
+
+    Raises OSError when nobody listens, ValueError for an answer that is no JSON or no success.
+    """
+    connection = _UnixConnection(path, timeout_s)
+    try:
+        connection.request("GET", resource)
+        answer = connection.getresponse()
+        body = answer.read()
+    except http.client.HTTPException as error:
+        raise ValueError(str(error)) from error
+    finally:
+        connection.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise ValueError(f"{resource}: {answer.status}")
+    answered: object = json.loads(body)
+    return answered

@@ -1,0 +1,88 @@
+"""What the demonstration leaves in its folder: the report, recordings, line logs, gateway logs."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from radiobridge.errors import RadioBridgeError
+from radiobridge.text import Language
+from radiobridge_sim.demo.report import voice_entries
+from radiobridge_sim.demo.story import Story
+from radiobridge_sim.phrases import load_phrases
+from radiobridge_sim.sound import RATE, Recording, write_wav
+from radiobridge_sim.world import World
+
+
+def write_outcome(
+    out: Path, story: Story, failure: RadioBridgeError | None, language: Language
+) -> None:
+    """Write everything into `out`; the air must have ended."""
+    world = story.world
+    report = make_report(story, failure, language)
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    (out / "report.json").write_text(text + "\n", encoding="utf-8")
+    for unit in (world.unit(side) for side in world.sides):
+        _write_recording(out / f"{unit.name}.said.wav", unit.said)
+        _write_recording(out / f"{unit.name}.heard.wav", unit.heard)
+    world.lines.write(out / "lines.jsonl")
+    for log in world.logs:
+        if log.exists():
+            (out / log.name).write_bytes(log.read_bytes())
+
+
+def make_report(
+    story: Story, failure: RadioBridgeError | None, language: Language
+) -> dict[str, Any]:
+    """Return `report.json` (DESIGN, the commands), and what helps to judge it."""
+    report = {
+        "ok": failure is None and bool(story.results) and all(r.ok for r in story.results),
+        "steps": [result.to_json(language) for result in story.results],
+        "voice": voice_entries(story.exchanges),
+        "phrases": _phrases(story),
+        "simulation": _simulation(story.world),
+        "language": language.value,
+        "version": version("radiobridge"),
+    }
+    if failure is not None:
+        report["error"] = failure.text.to(language)
+    return report
+
+
+def _phrases(story: Story) -> list[dict[str, Any]]:
+    """Return who said what, when, in s since the common time zero of all recordings."""
+    words = load_phrases()
+    return [
+        {
+            "unit": said.unit,
+            "phrase": said.phrase,
+            "voice": words[said.phrase].voice,
+            "words": words[said.phrase].words,
+            "start_s": said.start / RATE,
+            "end_s": said.end / RATE,
+        }
+        for said in story.said
+    ]
+
+
+def _simulation(world: World) -> dict[str, Any]:
+    """Return how steady the simulation itself was: its lateness is no delay of the gateways."""
+    ticker = world.ticker
+    return {
+        "late_ms": {
+            "p95": ticker.lateness_ms(0.95) if ticker else None,
+            "max": ticker.lateness_ms(1.0) if ticker else None,
+        },
+        "radios": {
+            radio.name: {
+                "interface": side.interface,
+                "underruns": radio.playout.underruns,
+                "overruns": radio.playout.overruns,
+            }
+            for side, radio in world.radios
+        },
+    }
+
+
+def _write_recording(path: Path, recording: Recording) -> None:
+    write_wav(path, recording.samples())
