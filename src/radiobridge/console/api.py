@@ -131,7 +131,10 @@ def _who(request: web.Request) -> str:
 
 
 def _listen(path: Path) -> tuple[socket.socket, int]:
-    """Return a listening socket at `path` and its inode; nobody can connect before its mode is 0600."""
+    """Return a listening socket at `path`, and its inode.
+
+    Nobody can connect before its mode is 0600.
+    """
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         _clear(path)

@@ -1,0 +1,220 @@
+"""A gateway's status for a terminal. Takes what the API gives, and more or less than it knows."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from radiobridge.cli.state_words import STATES
+from radiobridge.text import Language, Text
+
+Json: TypeAlias = Mapping[str, Any]
+
+_MS_FROM = 10_000_000_000
+"""A time above this is in ms since 1970, below it in s."""
+
+
+def print_status(status: Json, language: Language, console: Console | None = None) -> None:
+    """Print all of a gateway's status."""
+    out = console or Console(highlight=False)
+    out.print(_headline(status, language))
+    out.print(_clock(status.get("clock") or {}, language))
+    tables = (
+        _links(_rows(status, "links"), language),
+        radio_table(_rows(status, "radios"), language),
+        _partners(_rows(status, "partners"), language),
+        _patches(_rows(status, "patches"), language),
+        _floor(_rows(status, "floor"), language),
+    )
+    for table in tables:
+        if table.row_count:
+            out.print(table)
+
+
+def print_radios(radios: Iterable[Json], language: Language, out: Console | None = None) -> None:
+    """Print the radios."""
+    (out or Console(highlight=False)).print(radio_table(radios, language))
+
+
+def _rows(status: Json, key: str) -> list[Json]:
+    return [row for row in status.get(key) or () if isinstance(row, Mapping)]
+
+
+def _headline(status: Json, language: Language) -> Styled:
+    line = Styled(_plain(status.get("gateway"), language), style="bold")
+    since = _word(Text("since", "depuis"), language)
+    for part in (status.get("version"), _since(status.get("since"), since)):
+        if part:
+            line.append(f"  {part}", style="not bold dim")
+    return line
+
+
+def _clock(clock: Json, language: Language) -> Styled:
+    if clock.get("synchronised"):
+        text, style = Text("clock synchronised", "horloge synchronisée"), "green"
+    else:
+        text, style = (
+            Text(
+                "clock NOT synchronised: no patch with other agencies comes into force",
+                "horloge NON synchronisée: aucun jumelage avec d'autres agences n'entre en vigueur",
+            ),
+            "bold red",
+        )
+    return Styled(text.to(language), style=style)
+
+
+def _links(rows: Iterable[Json], language: Language) -> Table:
+    table = _table(
+        language, Text("link", "lien"), Text("state", "état"), Text("since", "depuis"), _WHY
+    )
+    for row in rows:
+        state = _state("up" if row.get("up") else "down", language)
+        table.add_row(_name(row, language), state, _since(row.get("since")), _reason(row, language))
+    return table
+
+
+def radio_table(rows: Iterable[Json], language: Language) -> Table:
+    """Return the table of the radios."""
+    table = _table(
+        language,
+        Text("radio", "radio"),
+        Text("talkgroup", "groupe"),
+        Text("state", "état"),
+        Text("interface", "interface"),
+        Text("audio", "audio"),
+        Text("COR", "COR"),
+        Text("PTT", "PTT"),
+        Text("level", "niveau"),
+    )
+    for row in rows:
+        state = "inhibited" if row.get("inhibited") else row.get("state")
+        table.add_row(
+            _name(row, language),
+            _plain(row.get("talkgroup"), language),
+            _state(state, language),
+            _state(row.get("interface"), language),
+            _state(row.get("audio"), language),
+            _lamp(row.get("cor"), "green"),
+            _lamp(row.get("ptt"), "bold red"),
+            _level(row.get("level_dbfs")),
+        )
+    return table
+
+
+def _partners(rows: Iterable[Json], language: Language) -> Table:
+    table = _table(
+        language, Text("partner", "partenaire"), Text("state", "état"), Text("since", "depuis")
+    )
+    for row in rows:
+        names = (str(row[key]) for key in ("agency", "gateway") if row.get(key))
+        gateway = str(row.get("gateway") or "")
+        name = gateway if "/" in gateway else "/".join(names)
+        state = _state("online" if row.get("online") else "offline", language)
+        table.add_row(_cell(name), state, _since(row.get("since")))
+    return table
+
+
+def _patches(rows: Iterable[Json], language: Language) -> Table:
+    table = _table(
+        language, Text("patch", "jumelage"), Text("state", "état"), Text("members", "membres"), _WHY
+    )
+    for row in rows:
+        state = _state("in-force" if row.get("in_force") else "not-in-force", language)
+        members = Styled("\n".join(_member(m, language) for m in row.get("members") or ()))
+        why = _plain(row.get("why") or row.get("reason"), language)
+        name = _cell(_plain(row.get("id"), language))
+        table.add_row(name, state, members, _cell(why))
+    return table
+
+
+def _member(member: object, language: Language) -> str:
+    if not isinstance(member, Mapping):
+        return _plain(member, language)
+    access = _plain(member.get("access"), language)
+    name = _plain(member.get("talkgroup"), language)
+    return f"{name} ({_word(STATES.get(access), language, access)})" if access else name
+
+
+def _floor(rows: Iterable[Json], language: Language) -> Table:
+    table = _table(language, Text("joined talkgroups", "groupes réunis"), Text("talks", "parle"))
+    for row in rows:
+        groups = ", ".join(_plain(name, language) for name in row.get("talkgroups") or ())
+        table.add_row(_cell(groups), _cell(_holder(row.get("holder"), language)))
+    return table
+
+
+def _holder(holder: object, language: Language) -> str:
+    if isinstance(holder, Mapping) and not {"en", "fr"} <= holder.keys():
+        named = (holder.get(key) for key in ("talkgroup", "sender"))
+        return " · ".join(_plain(name, language) for name in named if name)
+    return _plain(holder, language) or "–"
+
+
+_WHY = Text("why", "pourquoi")
+
+
+def _table(language: Language, *titles: Text) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for title in titles:
+        table.add_column(title.to(language), overflow="fold")
+    return table
+
+
+def _name(row: Json, language: Language) -> Styled:
+    return Styled(_plain(row.get("name"), language), style="bold")
+
+
+def _cell(text: str) -> Styled:
+    """Return text that came from outside: never read as markup."""
+    return Styled(text)
+
+
+def _reason(row: Json, language: Language) -> Styled:
+    return _cell("" if row.get("up") else _plain(row.get("reason"), language))
+
+
+def _state(state: object, language: Language) -> Styled:
+    name = str(state or "").lower().replace("_", "-")
+    style = "red" if name in _BAD else "green" if name in _GOOD else ""
+    return Styled(_word(STATES.get(name), language, name or "–"), style=style)
+
+
+_BAD = {"lost", "down", "offline", "inhibited", "cool-down", "stuck"}
+_GOOD = {"up", "online", "in-force", "voice"}
+
+
+def _lamp(on: object, style: str) -> Styled:
+    return Styled("●", style=style) if on else Styled("·", style="dim")
+
+
+def _level(level: object) -> Styled:
+    if not isinstance(level, int | float):
+        return Styled("")
+    return Styled(f"{level:.0f} dBFS")
+
+
+def _word(text: Text | None, language: Language, otherwise: str = "") -> str:
+    return text.to(language) if text else otherwise
+
+
+def _plain(value: object, language: Language) -> str:
+    """Return a value of the API as one line: text in both languages, a word, or nothing."""
+    if isinstance(value, Mapping):
+        value = value.get(language.value) or value.get("en")
+    return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def _since(value: object, word: str = "") -> str:
+    """Return a time (s or ms since 1970, or text) as local time."""
+    if isinstance(value, str):
+        shown = value
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        seconds = value / 1000 if value > _MS_FROM else value
+        shown = datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    else:
+        return ""
+    return f"{word} {shown}".strip()
