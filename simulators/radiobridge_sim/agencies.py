@@ -47,7 +47,7 @@ OPP = Side(
     language=Language.FR,
     hz=155_752_500,
     unit="opp-12",
-    interface="usrp",
+    interface="ccdi",
 )
 """Ontario Provincial Police, beside the river."""
 

@@ -2,12 +2,16 @@
 
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from radiobridge_sim.agencies import Cabling, Side
 from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.radio import DonorRadio, DonorSettings, Keying
+from radiobridge_sim.serial.ccdi_radio import CcdiRadio
+from radiobridge_sim.serial.rfc2217_lines import Rfc2217Lines
 from radiobridge_sim.usrp import UsrpSocket
 
 
@@ -24,11 +28,7 @@ def connect(side: Side, log: LineLog, zero: float) -> Cables:
     """Set up the donor radio of one side, with the devices that `side.interface` names."""
     sound = UsrpSocket()
     sound.peer = ("127.0.0.1", free_udp_port())
-    usrp = {
-        "driver": "usrp",
-        "listen": _written(sound.peer),
-        "peer": _written(sound.address),
-    }
+    usrp = {"driver": "usrp", "listen": _written(sound.peer), "peer": _written(sound.address)}
     keying = Keying.USRP if side.interface == "usrp" else Keying.SERIAL
     radio = DonorRadio(
         side.donor,
@@ -40,7 +40,44 @@ def connect(side: Side, log: LineLog, zero: float) -> Cables:
     )
     if keying is Keying.USRP:
         return Cables(radio=radio, cabling=Cabling(interface=usrp, audio=None), close=radio.close)
-    raise NotImplementedError(side.interface)
+    interface, unplug = _SERIAL[side.interface](radio)
+
+    def close() -> None:
+        unplug()
+        radio.close()
+
+    return Cables(radio=radio, cabling=Cabling(interface=interface, audio=usrp), close=close)
+
+
+def _ccdi(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
+    device = CcdiRadio(on_ptt=_keys(radio))
+    device.start()
+    radio.on_cor = lambda active: device.set_cor(active=active)
+    return {"driver": "ccdi", "device": device.path, "cor": True}, device.stop
+
+
+def _lines(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
+    device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=_keys(radio))
+    device.start()
+    radio.on_cor = lambda active: device.set_cor(active=active)
+    return {"driver": "lines", "device": device.url, "ptt": "RTS", "cor": "CTS"}, device.stop
+
+
+_SERIAL: dict[str, Callable[[DonorRadio], tuple[dict[str, Any], Callable[[], None]]]] = {
+    "ccdi": _ccdi,
+    "lines": _lines,
+}
+"""The serial devices by the driver that they are made for."""
+
+INTERFACES = ("usrp", *_SERIAL)
+"""What can key a simulated radio."""
+
+
+def _keys(radio: DonorRadio) -> Callable[[bool, str], None]:
+    def changed(on: bool, cause: str) -> None:
+        radio.ptt(on, time.monotonic(), cause)
+
+    return changed
 
 
 def free_udp_port() -> int:

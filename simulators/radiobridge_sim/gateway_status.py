@@ -26,4 +26,4 @@ def patch_why(status: Mapping[str, Any] | None, patch: PatchId) -> Text | None:
 
 def _patch(status: Mapping[str, Any] | None, patch: PatchId) -> Mapping[str, Any] | None:
     patches = (status or {}).get("patches") or []
-    return next((p for p in patches if p.get("patch") == patch), None)
+    return next((p for p in patches if p.get("id") == patch), None)

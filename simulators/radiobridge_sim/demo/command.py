@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -12,9 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from radiobridge.errors import RadioBridgeError
+from radiobridge.errors import ConfigError, RadioBridgeError
 from radiobridge.text import Language, Text, language_of
-from radiobridge_sim.agencies import CBP, OPP
+from radiobridge_sim.agencies import CBP, OPP, Side
+from radiobridge_sim.cables import INTERFACES
 from radiobridge_sim.demo.outcome import write_outcome
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.story import Story
@@ -41,6 +43,14 @@ def demo(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write report.json, line logs and WAVs there."),
     ] = None,
+    radios: Annotated[
+        str,
+        typer.Option(
+            "--radios",
+            metavar="CA,US",
+            help="What keys the Canadian and the American radio: ccdi, lines or usrp.",
+        ),
+    ] = "ccdi,usrp",
     lang: Annotated[
         Language | None, typer.Option("--lang", help="en or fr; by locale when left out.")
     ] = None,
@@ -57,11 +67,21 @@ def demo(
     progress = Progress(Console(), language)
     try:
         with _signals_raise():
-            status = _run(progress, out, once=once)
+            status = _run(progress, out, _sides(radios), once=once)
     except StoppedError as stopped:
         progress.note(Text("stopped", "arrêté"), "yellow")
         status = 128 + stopped.number
     raise typer.Exit(status)
+
+
+def _sides(radios: str) -> tuple[Side, Side]:
+    canadian, comma, american = radios.partition(",")
+    if not comma or not {canadian, american} <= set(INTERFACES):
+        raise ConfigError(
+            f"--radios {radios}: right would be two of {', '.join(INTERFACES)}, as in ccdi,usrp",
+            f"--radios {radios} : il faudrait deux de {', '.join(INTERFACES)}, comme ccdi,usrp",
+        )
+    return replace(OPP, interface=canadian), replace(CBP, interface=american)
 
 
 @contextlib.contextmanager
@@ -86,12 +106,12 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _run(progress: Progress, out: Path | None, *, once: bool) -> int:
+def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once: bool) -> int:
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     failure: RadioBridgeError | None = None
     with tempfile.TemporaryDirectory(prefix="radiobridge-demo-") as folder:
-        world = World(Path(folder), (OPP, CBP))
+        world = World(Path(folder), sides)
         story = Story(world, progress)
         try:
             world.start(progress.doing)
