@@ -78,9 +78,9 @@ def _device(loc: Loc, driver: Any, value: str) -> Device | None:  # noqa: ANN401
         return Device(loc, value, "serial", "", where)
     if key == "device" and value.startswith("/"):
         return Device(loc, value, "file", "", os.path.realpath(value))
-    if key == "device" and driver == "soundcard":
+    if key in ("device", "input", "output") and driver == "soundcard":
         return Device(loc, value, "sound", "", value.casefold())
-    if key == "transmit" and driver == "wav":
+    if key == "output" and driver == "wav":
         return Device(loc, value, "file", "", os.path.realpath(value))
     return None
 

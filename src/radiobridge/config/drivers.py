@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, Field
 
 from radiobridge.config.base import FilePath, Settings
-from radiobridge.config.units import SampleRate, wrong
+from radiobridge.config.units import Latency, RadioTimeOut, SampleRate, written, wrong
 from radiobridge.drivers.registry import Group, load
 
 _EXAMPLE_DEVICE = "/dev/serial/by-id/usb-FTDI_1234-if00-port0"
@@ -67,6 +67,8 @@ class LinesSettings(Settings):
     """`CTS`, `DSR`, `DCD` or `RI`, with `!` when active low; none when left out."""
     baud: Baud = 9600
     """Bit rate; matters only where an adapter insists."""
+    radio_time_out: RadioTimeOut | None = None
+    """What the radio's own time-out timer is set to; needed with `!RTS` or `!DTR`."""
 
 
 class CcdiSettings(Settings):
@@ -81,6 +83,8 @@ class CcdiSettings(Settings):
     """`press`: half-second presses that must be renewed; `constant`: on until told off."""
     cor: bool = True
     """Whether the radio's "RF detected" opens the receiver."""
+    radio_time_out: RadioTimeOut | None = None
+    """What the radio's own time-out timer is set to; needed with `constant`."""
 
 
 class UsrpInterfaceSettings(Settings):
@@ -99,14 +103,25 @@ class NoInterfaceSettings(Settings):
     driver: Literal["none"]
 
 
+SoundName: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=200, examples=["USB Audio CODEC"])
+]
+
+
 class SoundCardSettings(Settings):
-    """Audio `soundcard`: a sound device by name."""
+    """Audio `soundcard`: a sound device by name, for both ways or each apart."""
 
     driver: Literal["soundcard"]
-    device: Annotated[str, Field(min_length=1, max_length=200, examples=["USB Audio CODEC"])]
+    device: SoundName | None = None
     """Part of the device's name, as `python -m sounddevice` shows it."""
+    input: SoundName | None = None
+    """The device that hears the radio, where it is not `device`."""
+    output: SoundName | None = None
+    """The device that speaks to the radio, where it is not `device`."""
     rate: SampleRate = 48_000
     """8000, 16000 or 48000 Hz."""
+    latency: Latency = written("20ms")
+    """How much the sound system may hold; less breaks up, more delays."""
 
 
 class UsrpAudioSettings(Settings):
@@ -123,12 +138,14 @@ class WavSettings(Settings):
     """Audio `wav`: hears a file and writes what it plays to another; for tests and the bench."""
 
     driver: Literal["wav"]
-    receive: FilePath | None = None
-    """The file that is heard, 16-bit mono; silence when left out."""
-    transmit: FilePath | None = None
+    input: FilePath | None = None
+    """The file that is heard, 16-bit mono at `rate`; silence when left out."""
+    output: FilePath | None = None
     """The file that is written with what was played."""
-    rate: SampleRate = 48_000
-    """8000, 16000 or 48000 Hz; that of `receive` when there is one."""
+    rate: SampleRate = 8_000
+    """8000, 16000 or 48000 Hz."""
+    repeat: bool = False
+    """Whether `input` starts again when it ends."""
 
 
 BUILT_IN: Mapping[Group, Mapping[str, type[Settings]]] = {

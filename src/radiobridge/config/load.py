@@ -120,7 +120,8 @@ def _check(draft: _Draft, tree: Node, report: Report, files: Files) -> None:
     if draft.plans is not None:
         check_plans(draft.plans, config.agency, draft.partners, draft.map, report)
     if files is Files.CHECKED:
-        check_files(config, tree, report)
+        own = draft.partners.config.partners.get(config.agency) if draft.partners else None
+        check_files(config, own.key if own else None, tree, report)
         remark_devices(config, tree, report)
 
 

@@ -1,5 +1,8 @@
 """What must fit together within one radio: interface, audio, squelch and times."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.problems import Loc
 from radiobridge.config.radio import RadioConfig, SquelchMode
@@ -33,6 +36,13 @@ def _check_audio(
             )
         return
     driver = radio.audio.get("driver")
+    if driver == "soundcard" and not _both_ways(radio.audio):
+        report.wrong(
+            tree,
+            (*loc, "audio"),
+            "`device` is missing; name the sound device, or `input` and `output`",
+            "`device` manque; nommez l'appareil de son, ou `input` et `output`",
+        )
     if driver in ("usrp", "wav") and not config.simulation:
         report.wrong(
             tree,
@@ -43,6 +53,10 @@ def _check_audio(
             "employez `soundcard`, ou mettez `simulation: true` en tête du fichier de la "
             "passerelle",
         )
+
+
+def _both_ways(audio: Mapping[str, Any]) -> bool:
+    return "device" in audio or {"input", "output"} <= audio.keys()
 
 
 def _check_squelch(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
@@ -75,15 +89,20 @@ def _check_squelch(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> 
 def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
     transmit, interface = radio.transmit, radio.interface
     driver = interface.get("driver")
+    declared = interface.get("radio_time_out")
+    bare = str(interface.get("ptt", "")).startswith("!")
     guarded = driver != "lines" and interface.get("dead_man") != "constant"
-    if not guarded and transmit.time_out > LONGEST_WITHOUT_DEAD_MAN_S:
+    if declared is None and (bare or interface.get("dead_man") == "constant"):
+        _report_undeclared(interface, loc, tree, report)
+    longest = min(LONGEST_WITHOUT_DEAD_MAN_S, declared or LONGEST_WITHOUT_DEAD_MAN_S)
+    if not guarded and transmit.time_out > longest:
         report.wrong(
             tree,
             (*loc, "transmit", "time_out"),
             f"{transmit.time_out:g}s is too long for interface `{driver}`, which has no dead-man; "
-            "at most `60s`, and set the radio's own time-out timer to that too",
+            f"at most `{longest:g}s`, and set the radio's own time-out timer to that too",
             f"{transmit.time_out:g}s est trop long pour l'interface `{driver}`, qui n'a pas "
-            "d'homme mort; au plus `60s`, et réglez de même le limiteur de la radio",
+            f"d'homme mort; au plus `{longest:g}s`, et réglez de même le limiteur de la radio",
         )
     if transmit.hold + transmit.lead_in + transmit.tail >= transmit.time_out:
         report.wrong(
@@ -92,3 +111,16 @@ def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> No
             "must be longer than lead_in, hold and tail together; for example `60s`",
             "doit dépasser lead_in, hold et tail réunis; par exemple `60s`",
         )
+
+
+def _report_undeclared(interface: Mapping[str, Any], loc: Loc, tree: Node, report: Report) -> None:
+    """What stays keyed without us needs a time-out timer of the radio's own."""
+    key, better = ("ptt", "DTR!RTS") if "ptt" in interface else ("dead_man", "press")
+    report.wrong(
+        tree,
+        (*loc, "interface", key),
+        f"`{interface[key]}` can stay keyed when the gateway is gone; write `{better}`, or set the "
+        "radio's own time-out timer and declare it: `radio_time_out: 60s`",
+        f"`{interface[key]}` peut rester en émission sans la passerelle; écrivez `{better}`, ou "
+        "réglez le limiteur de la radio et déclarez-le: `radio_time_out: 60s`",
+    )

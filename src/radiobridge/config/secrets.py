@@ -5,26 +5,26 @@ import stat
 from pathlib import Path
 
 from radiobridge.config.gateway import BrokerConfig, GatewayConfig
-from radiobridge.config.problems import Loc
+from radiobridge.config.problems import Loc, os_reason
 from radiobridge.config.tree import Node
 from radiobridge.config.validate import Report
+from radiobridge.errors import KeyFileError, RemoteProtocolError
 from radiobridge.text import Text
 
+_LONGEST_ROSTER = 256 * 1024
 _LONGEST_SOCKET = 107
 """Bytes in sockaddr_un.sun_path, less the final NUL (unix(7))."""
 
 
-def check_files(config: GatewayConfig, tree: Node, report: Report) -> None:
-    """Note files that are missing, unreadable or readable by others than they should be."""
-    problem = secret_problem(config.keys, group_may_read=False)
-    _note(tree, ("keys",), problem, "make it with `radiobridge keys gateway`", report)
-    _note(
-        tree,
-        ("roster",),
-        file_problem(config.roster),
-        "make it with `radiobridge keys enrol`",
-        report,
-    )
+def check_files(
+    config: GatewayConfig, agency_key: bytes | None, tree: Node, report: Report
+) -> None:
+    """Note files that are missing, damaged, or readable by others than they should be.
+
+    `agency_key` is the own agency's public key, where the partners' file has it.
+    """
+    _check_keys(config, tree, report)
+    _check_roster(config, agency_key, tree, report)
     for index, broker in enumerate(config.brokers):
         _check_broker(broker, ("brokers", index), tree, report)
 
@@ -49,10 +49,10 @@ def _check_broker(broker: BrokerConfig, loc: Loc, tree: Node, report: Report) ->
             if path is not None:
                 _note(tree, (*loc, "tls", key), file_problem(path), "correct the path", report)
         if tls.key is not None:
-            problem = secret_problem(tls.key, group_may_read=True)
+            problem = secret_problem(tls.key)
             _note(tree, (*loc, "tls", "key"), problem, "correct the path", report)
     if broker.password_file is not None:
-        problem = secret_problem(broker.password_file, group_may_read=True)
+        problem = secret_problem(broker.password_file)
         _note(tree, (*loc, "password_file"), problem, "correct the path", report)
 
 
@@ -70,13 +70,64 @@ def _note(tree: Node, loc: Loc, problem: Text | None, advice: str, report: Repor
         report.wrong(tree, loc, en, fr)
 
 
+def _check_keys(config: GatewayConfig, tree: Node, report: Report) -> None:
+    from radiobridge.drivers.store.key_files import read_gateway_keys
+
+    try:
+        owner = read_gateway_keys(config.keys).gateway
+    except KeyFileError as error:
+        _note(tree, ("keys",), error.text, "make it with `radiobridge keys gateway`", report)
+        return
+    if owner != config.id:
+        report.wrong(
+            tree,
+            ("keys",),
+            f"{config.keys} holds the keys of {owner}, not of {config.id}; name its own",
+            f"{config.keys} contient les clés de {owner}, non de {config.id}; nommez les siennes",
+        )
+
+
+def _check_roster(
+    config: GatewayConfig, agency_key: bytes | None, tree: Node, report: Report
+) -> None:
+    advice = "make it with `radiobridge keys enrol`"
+    if problem := file_problem(config.roster):
+        _note(tree, ("roster",), problem, advice, report)
+        return
+    if agency_key is None:
+        return
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from radiobridge.wire.roster import read_old_roster
+
+    try:
+        key = Ed25519PublicKey.from_public_bytes(agency_key)
+        with config.roster.open("rb") as file:
+            roster = read_old_roster(file.read(_LONGEST_ROSTER), config.id.agency, key)
+    except (RemoteProtocolError, ValueError, OSError):
+        text = Text(
+            f"{config.roster} is no roster that the key of {config.agency} in the partners' file "
+            "has signed",
+            f"{config.roster} n'est pas un registre signé par la clé de {config.agency} du "
+            "fichier des partenaires",
+        )
+        _note(tree, ("roster",), text, advice, report)
+        return
+    if all(entry.gateway != config.id for entry in roster.gateways):
+        text = Text(
+            f"{config.roster} does not list {config.id}",
+            f"{config.roster} ne nomme pas {config.id}",
+        )
+        _note(tree, ("roster",), text, advice, report)
+
+
 def file_problem(path: Path) -> Text | None:
     """Return why `path` cannot be read as a file, or None when it can."""
     try:
         status = path.stat()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        return Text(f"{path}: {reason}", f"{path}: {reason}")
+        reason = os_reason(error)
+        return Text(f"{path}: {reason.en}", f"{path}: {reason.fr}")
     if not stat.S_ISREG(status.st_mode):
         return Text(f"{path} is not a file", f"{path} n'est pas un fichier")
     if not os.access(path, os.R_OK):
@@ -88,8 +139,8 @@ def file_problem(path: Path) -> Text | None:
     return None
 
 
-def secret_problem(path: Path, *, group_may_read: bool) -> Text | None:
-    """Return why `path` is not a secret of ours, or None when it is one."""
+def secret_problem(path: Path) -> Text | None:
+    """Return why `path` is not a secret of ours, or None when it is one; its group may read it."""
     if problem := file_problem(path):
         return problem
     status = path.stat()
@@ -99,8 +150,7 @@ def secret_problem(path: Path, *, group_may_read: bool) -> Text | None:
             f"{path} appartient à l'utilisateur {status.st_uid}; donnez-le à celui de la "
             "passerelle par `chown`",
         )
-    others = 0o037 if group_may_read else 0o077
-    if status.st_mode & others:
+    if status.st_mode & 0o037:
         return Text(
             f"{path} can be used by others (mode {status.st_mode & 0o777:04o}); `chmod 600 {path}`",
             f"{path} est accessible à d'autres (mode {status.st_mode & 0o777:04o}); "

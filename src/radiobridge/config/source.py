@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from radiobridge.config.problems import ConfigErrors, Place, Problem
+from radiobridge.config.problems import ConfigErrors, Place, Problem, os_reason
 from radiobridge.text import Text
 
 MAX_BYTES = 1_000_000
@@ -39,12 +39,12 @@ def _read_bytes(path: Path) -> bytes:
             _refuse_kind(path, status)
             return file.read(MAX_BYTES)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
         raise _error(
             path,
             1,
-            f"cannot be read: {reason}; check the name and the permissions",
-            f"lecture impossible: {reason}; vérifiez le nom et les permissions",
+            f"cannot be read: {reason.en}; check the name and the permissions",
+            f"lecture impossible: {reason.fr}; vérifiez le nom et les permissions",
         ) from error
 
 

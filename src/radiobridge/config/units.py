@@ -6,7 +6,7 @@ rates in Hz). In the program durations are seconds and rates Hz or bit/s.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -39,7 +39,7 @@ def written(text: str) -> Any:  # noqa: ANN401 - stands for the parsed value, as
 class Quantity:
     """A number and a unit, between `low` and `high` (as written, with units)."""
 
-    units: Mapping[str, float]
+    units: Mapping[str, float] = field(hash=False)
     low: str
     high: str
     example: str
@@ -137,6 +137,10 @@ AnswerTime: TypeAlias = Annotated[float, _between("100ms", "30s", "2s")]
 """100 ms to 30 s, in s."""
 TransmitTime: TypeAlias = Annotated[float, _between("1s", "3min", "60s")]
 """1 s to 3 min, in s."""
+RadioTimeOut: TypeAlias = Annotated[float, _between("1s", "60s", "60s")]
+"""1 s to 60 s, in s."""
+Latency: TypeAlias = Annotated[float, _between("5ms", "500ms", "20ms")]
+"""5 to 500 ms, in s."""
 CorLimit: TypeAlias = Annotated[float, _between("5s", "1h", "120s")]
 """5 s to 1 h, in s."""
 CoolDown: TypeAlias = Annotated[float, _between("0s", "60s", "2s")]
