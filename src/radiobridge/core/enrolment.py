@@ -18,8 +18,9 @@ def next_roster(
     """Return the roster after `known` (None: the first one), in a version one higher.
 
     Entries of `add` replace those of the same gateways; entries that have ended are left out. The
-    roster expires with its last entry; one without entries keeps counting as long as the one that
-    it replaces. `version` may be higher still, when the newest roster was lost.
+    roster expires with its last entry, and never before the one that it replaces: else that one
+    could be served again, with gateways that were removed. `version` may be higher still, when the
+    newest roster was lost.
     """
     gone = set(remove)
     entries = {e.gateway: e for e in (known.gateways if known is not None else ())}
@@ -33,5 +34,5 @@ def next_roster(
         agency=agency,
         version=max(following, version or 0),
         gateways=kept,
-        expires_ms=max((e.end_ms for e in kept), default=max(last, now_ms + 1)),
+        expires_ms=max(last, now_ms + 1, *(e.end_ms for e in kept)),
     )

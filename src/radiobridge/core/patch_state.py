@@ -75,11 +75,11 @@ def why(
     if reason is Reason.TALKGROUP_TAKEN and taken is not None:
         return Text(
             f"{taken[0]} is already in patch {taken[1]}; to join all, propose one patch",
-            f"{taken[0]} est déjà dans la liaison {taken[1]} ; pour tout joindre, proposez-en une",
+            f"{taken[0]} est déjà dans le jumelage {taken[1]}; proposez-en un seul pour tout",
         )
     names = ", ".join(agencies)
     if reason is Reason.IN_FORCE and agencies:
-        return Text(f"in force; {names} has withdrawn", f"en vigueur ; {names} a retiré son accord")
+        return Text(f"in force; {names} has withdrawn", f"en vigueur; {names} a retiré son accord")
     text = _WHY[reason]
     return Text(text.en.format(names), text.fr.format(names))
 
@@ -89,7 +89,7 @@ def _differ(difference: Difference) -> Text:
     return Text(
         f"the terms of {difference.agency} differ in {difference.field}: "
         f"ours {ours}, theirs {theirs}",
-        f"les conditions de {difference.agency} diffèrent dans {difference.field} : "
+        f"les conditions de {difference.agency} diffèrent dans {difference.field}: "
         f"les nôtres {ours}, les leurs {theirs}",
     )
 
@@ -106,30 +106,30 @@ def _visible(ours: str, theirs: str) -> tuple[str, str]:
 _WHY = {
     Reason.NOT_OURS: Text(
         "no talkgroup of this agency is a member",
-        "aucun groupe de cet organisme n'en fait partie",
+        "aucun groupe de cette agence n'en fait partie",
     ),
     Reason.EXPIRED: Text("its time is over", "sa durée est écoulée"),
     Reason.WITHDRAWN: Text(
         "withdrawn by {}; resuming needs a new patch id",
-        "accord retiré par {} ; reprendre exige un nouvel identifiant",
+        "accord retiré par {}; reprendre exige un nouvel identifiant",
     ),
     Reason.TOO_FEW: Text(
         "its owners' restrictions leave fewer than two agencies",
-        "les restrictions laissent moins de deux organismes",
+        "les restrictions laissent moins de deux agences",
     ),
     Reason.TERMS_DIFFER: Text("the terms differ", "les conditions diffèrent"),
     Reason.TALKGROUP_TAKEN: Text(
-        "a talkgroup is in another patch", "un groupe est dans une autre liaison"
+        "a talkgroup is in another patch", "un groupe est dans un autre jumelage"
     ),
     Reason.WAITING_FOR: Text("waiting for the acceptance of {}", "en attente de l'accord de {}"),
     Reason.NOT_YET: Text("its time has not come", "son heure n'est pas venue"),
     Reason.CLOCK_UNSYNCHRONISED: Text(
         "this gateway's clock is not synchronised; it joins no foreign patch",
-        "l'horloge de cette passerelle n'est pas synchronisée ; aucune liaison étrangère",
+        "l'horloge de cette passerelle n'est pas synchronisée; aucun jumelage étranger",
     ),
     Reason.STATE_UNCONFIRMED: Text(
         "this gateway lost its state; it waits for a head of its own agency or for an operator",
-        "cette passerelle a perdu son état ; elle attend son organisme ou un opérateur",
+        "cette passerelle a perdu son état; elle attend son agence ou un opérateur",
     ),
     Reason.IN_FORCE: Text("in force", "en vigueur"),
 }

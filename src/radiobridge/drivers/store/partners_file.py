@@ -66,7 +66,7 @@ def trust(path: Path, partner: Partner, *, replace: bool) -> Trust:
         raise KeyFileError(
             f"{path} has another key for {partner.agency}; only if that agency confirms that its "
             "key has changed, use --replace",
-            f"{path} a une autre clé pour {partner.agency} ; seulement si cet organisme confirme "
+            f"{path} a une autre clé pour {partner.agency}; seulement si cette agence confirme "
             "que sa clé a changé, utilisez --replace",
         )
     else:
@@ -121,7 +121,7 @@ def _check_result(path: Path, before: str, after: str, expected: dict[str, Any])
 def _not_editable(path: Path) -> KeyFileError:
     return KeyFileError(
         f"{path} cannot be edited; check it with `radiobridge check`, or write the entry by hand",
-        f"{path} n'est pas modifiable ; vérifiez-le par `radiobridge check` ou écrivez à la main",
+        f"{path} n'est pas modifiable; vérifiez-le par `radiobridge check` ou écrivez à la main",
     )
 
 

@@ -26,7 +26,7 @@ def create_secret(path: Path, content: bytes) -> None:
     except FileExistsError:
         raise KeyFileError(
             f"{path} exists and is not overwritten; choose another name or move it away",
-            f"{path} existe et n'est pas remplacé ; choisissez un autre nom ou déplacez-le",
+            f"{path} existe et n'est pas remplacé; choisissez un autre nom ou déplacez-le",
         ) from None
     except OSError as error:
         raise _cannot(path, error) from None
@@ -121,7 +121,7 @@ def _check_folder(folder: Path) -> None:
     if not sticky and (status.st_mode & 0o002 or strangers):
         raise KeyFileError(
             f"others can replace files in {folder}; run `chmod 700 {folder}` as its owner",
-            f"d'autres peuvent remplacer des fichiers de {folder} ; faites `chmod 700 {folder}`",
+            f"d'autres peuvent remplacer des fichiers de {folder}; faites `chmod 700 {folder}`",
         )
 
 
@@ -131,16 +131,16 @@ def _check_private(path: Path, status: os.stat_result) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise KeyFileError(
             f"{path} belongs to another user (uid {status.st_uid}); make it belong to this one",
-            f"{path} appartient à un autre utilisateur (uid {status.st_uid}) ; changez-en",
+            f"{path} appartient à un autre utilisateur (uid {status.st_uid}); changez-en",
         )
     if status.st_mode & 0o077:
         raise KeyFileError(
             f"others can use {path} (mode {stat.S_IMODE(status.st_mode):04o}); `chmod 600 {path}`",
-            f"d'autres ont accès à {path} (mode {stat.S_IMODE(status.st_mode):04o}) ; "
+            f"d'autres ont accès à {path} (mode {stat.S_IMODE(status.st_mode):04o}); "
             f"`chmod 600 {path}`",
         )
 
 
 def _cannot(path: Path, error: OSError) -> KeyFileError:
     reason = error.strerror or type(error).__name__
-    return KeyFileError(f"{path}: {reason}", f"{path} : {reason}")
+    return KeyFileError(f"{path}: {reason}", f"{path}: {reason}")
