@@ -10,6 +10,7 @@ import datetime as dt
 import random
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,13 +29,13 @@ from radiobridge_sim.identities import make_identities
 from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.radio import DonorRadio
-from radiobridge_sim.sound import RATE
+from radiobridge_sim.sound import RATE, STEP
 from radiobridge_sim.ticker import Ticker
 
 QUIET_S = 0.4
 """Nobody has transmitted for this long: the exchange is over."""
 
-POLL_S = 0.02
+POLL_S = 0.05
 READY_S = 30.0
 SETTLED_S = 5.0
 """Radios that are not quiet this long after a phrase are left to the checks that follow."""
@@ -103,6 +104,9 @@ class World:
             self._cables[side.unit] = cables
             self._stack.callback(cables.close)
         radios = [cables.radio for cables in self._cables.values()]
+        # Showing progress must not hold the thread of the air up for 5 ms, which is the default.
+        self._stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.0005)
         self.ticker = Ticker(Air([*radios, *self._units.values()]), radios, self.zero)
         self.ticker.start()
         self._stack.callback(self.ticker.stop)
@@ -246,7 +250,7 @@ class World:
         """Have a handheld say a phrase, and wait until the air is quiet again."""
         said = self.begin(side, phrase)
         self.wait_until(
-            lambda: self.clock.step * 40 >= said.end,
+            lambda: self.clock.step * STEP >= said.end,
             (said.end - said.start) / RATE + SETTLED_S,
             Text("the phrase to be said", "que la phrase soit dite"),
         )
