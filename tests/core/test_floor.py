@@ -10,6 +10,7 @@ from radiobridge.core.floor import (
     Verdict,
     clamp,
 )
+from radiobridge.core.transmit import TransmitSettings
 from radiobridge.model.ids import parse_gateway, parse_talkgroup
 from radiobridge.model.patch import Member
 from radiobridge.model.voice import FRAME_MEDIA_TIME, MEDIA_RATE, Claim, TalkClass
@@ -137,6 +138,23 @@ def test_a_spurt_comes_back_after_a_stall_when_nobody_took_the_floor() -> None:
     floor.heard(opp(1000), 0, 1.0)
     floor.tick(1.4)
     assert floor.heard(opp(1000), 38400, 1.8) is Verdict.PLAY
+
+
+def test_a_holder_heard_again_too_late_is_told_as_silent_tick_or_no_tick() -> None:
+    floor = Floor()
+    floor.heard(opp(1000), 0, 1.0)
+    floor.tick(1.0)
+    assert floor.heard(opp(1000), 38400, 1.8) is Verdict.PLAY
+    assert changes(floor, 1.8) == [
+        (FloorChange.SILENT, opp(1000)),
+        (FloorChange.TAKEN, opp(1000)),
+    ]
+
+
+def test_a_talk_limit_comes_before_the_usual_time_out_of_a_transmitter() -> None:
+    transmit = TransmitSettings()
+    slack = transmit.queue_wait_s + transmit.hold_s
+    assert FloorSettings().talk_limit_s + slack < transmit.time_out_s
 
 
 def test_who_could_not_hear_the_holder_takes_over_when_it_goes() -> None:

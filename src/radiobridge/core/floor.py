@@ -92,8 +92,12 @@ class FloorSettings:
 
     silence_s: float = 0.4
     """A holder that sends nothing for so long has lost the floor."""
-    talk_limit_s: float = 60.0
-    """Longest spurt, by its own media time."""
+    talk_limit_s: float = 55.0
+    """Longest spurt, by its own media time.
+
+    Below the usual time-out of a transmitter (60 s) by more than a late grant and `hold`, so that
+    too long a spurt ends everywhere alike, and no transmitter cools down before the answer.
+    """
 
 
 class _Entry:
