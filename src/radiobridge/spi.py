@@ -1,7 +1,7 @@
 """The Protocols that drivers implement. Services see these and nothing else.
 
 Third parties register a class under an entry-point group: `radiobridge.interfaces` (a
-`RadioInterface`), `radiobridge.audio` (an `AudioDevice`), `radiobridge.links` (a `Link`). Each
+`RadioInterface`), `radiobridge.audio` (an `AudioDriver`), `radiobridge.links` (a `Link`). Each
 class is built by `from_settings`, as its Protocol says.
 """
 
@@ -118,10 +118,6 @@ class AudioDevice(Protocol):
     overruns: int
     """Frames dropped because a bounded ring was full (the oldest go)."""
 
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """Build from checked settings; opens nothing."""
-
     async def open(self, sink: AudioSink) -> None:
         """Open and start; raise DriverError when the device cannot be used."""
 
@@ -136,6 +132,14 @@ class AudioDevice(Protocol):
 
     async def close(self) -> None:
         """Stop and close; never raises."""
+
+
+class AudioDriver(AudioDevice, Protocol):
+    """An audio device that registers under `radiobridge.audio`."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build from checked settings; opens nothing."""
 
 
 class LinkSink(Protocol):
@@ -199,6 +203,9 @@ class StateStore(Protocol):
 
     def get(self, key: str) -> str | None:
         """Return the value as last stored or loaded, from memory."""
+
+    def items(self, prefix: str) -> Mapping[str, str]:
+        """Return the values whose keys begin with `prefix`, from memory."""
 
     async def put(self, key: str, value: str) -> None:
         """Store; durable on the disk when it returns. Raises StoreError."""

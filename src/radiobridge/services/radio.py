@@ -202,6 +202,11 @@ class RadioRunner:
         except Exception:  # noqa: BLE001 - one radio never stops the others
             self._failed("play", now)
 
+    def says(self, claim: Claim) -> bool:
+        """Tell whether a spurt came in by this radio: it is never keyed for that."""
+        spurt = self._up.spurt
+        return spurt is not None and spurt.claim.start_ms == claim.start_ms
+
     def fill(self, claim: Claim, packet: VoicePacket, now: float) -> None:
         """Take a late packet of a spurt that has ended."""
         self._guarded("fill", self._down.fill, claim, packet, now)

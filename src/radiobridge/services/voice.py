@@ -58,6 +58,8 @@ class VoiceMap:
     """Source talkgroup to the receivers here that would hear it come back on the air."""
     hears: frozenset[TalkgroupId] = frozenset()
     """Talkgroups whose voice this gateway listens to: to play it, or to know who has the floor."""
+    remote: frozenset[TalkgroupId] = frozenset()
+    """Own talkgroups that another gateway is entitled to hear; the others never leave."""
     members: Mapping[TalkgroupId, Member] = field(default_factory=dict)
     """Members of patches in force: what they may claim."""
 
@@ -66,7 +68,7 @@ class _Heard:
     """One voice topic that this gateway listens to."""
 
     __slots__ = ("_clamped", "_member", "_raw", "group", "keys", "own", "reception", "signer",
-                 "targets")  # fmt: skip
+                 "stale_seen", "targets")  # fmt: skip
 
     def __init__(
         self, reception: TopicReception, keys: Callable[[int], bytes | None], *, own: bool
@@ -128,7 +130,7 @@ class VoicePlane:
         self._keys = keys
         self._priority = priority
         self._loopback = loopback
-        self._links: dict[str, Link] = {loopback.name: loopback}
+        self._links: tuple[Link, ...] = ()
         self._ports = ports
         self._map = VoiceMap()
         self._groups: list[GroupFloor] = []
@@ -142,7 +144,7 @@ class VoicePlane:
 
     def start(self, links: Iterable[Link]) -> None:
         """Begin: from now on these links carry voice."""
-        self._links |= {link.name: link for link in links}
+        self._links = tuple(links)
         self._timer.set(time.monotonic() + TICK_S)
 
     def stop(self) -> None:
@@ -170,9 +172,9 @@ class VoicePlane:
             claim,
             OutgoingPorts(
                 allowed=self._allowed,
-                key=partial(self._keys.sending, talkgroup),
+                key=partial(self._key, talkgroup),
                 writer=self._writer,
-                publish=partial(self._publish, voice_topic(self._me, talkgroup.name)),
+                publish=partial(self._publish, talkgroup, voice_topic(self._me, talkgroup.name)),
             ),
         )
         self._live[talkgroup] = spurt
@@ -207,10 +209,18 @@ class VoicePlane:
     def _writer(self, claim: Claim, grant: KeyGrant) -> SpurtWriter:
         return SpurtWriter(claim, grant.key, grant.epoch, self._signing_key, secrets.randbits(48))
 
-    def _publish(self, topic: str, packet: bytes) -> None:
-        for link in self._links.values():
-            if not link.publish_voice(topic, packet) and link is not self._loopback:
-                self.counters["dropped-at-sender"] += 1
+    def _key(self, talkgroup: TalkgroupId) -> KeyGrant | None:
+        """Return the key to send with; None while nobody, here or elsewhere, is to hear."""
+        if talkgroup in self._map.remote or self._map.plays.get(talkgroup):
+            return self._keys.sending(talkgroup)
+        return None
+
+    def _publish(self, talkgroup: TalkgroupId, topic: str, packet: bytes) -> None:
+        self._loopback.publish_voice(topic, packet)
+        if talkgroup in self._map.remote:
+            for link in self._links:
+                if not link.publish_voice(topic, packet):
+                    self.counters["dropped-at-sender"] += 1
 
     # --- down ----------------------------------------------------------------------------------
 
@@ -241,7 +251,8 @@ class VoicePlane:
         verdict = group.heard(claim, packet.media_time, now)
         if verdict is Verdict.PLAY:
             for runner in heard.targets:
-                runner.play(claim, packet, now)
+                if not (heard.own and runner.says(claim)):
+                    runner.play(claim, packet, now)
             if packet.end:
                 group.released(claim, now)
         elif verdict is Verdict.REFUSE_ENDED:
@@ -292,7 +303,9 @@ class VoicePlane:
 
     def _late(self, link: str) -> None:
         self.counters["late-links"] += 1
-        self._links[link].restart_voice()
+        for one in self._links:
+            if one.name == link:
+                one.restart_voice()
 
     def _tick(self, now: float) -> None:
         self._timer.set(now + TICK_S)
@@ -325,7 +338,7 @@ class VoicePlane:
         for heard in self._heard.values():
             self._bind(heard)
         wanted = frozenset(voice_filter(tg.agency, tg.name) for tg in voice_map.hears)
-        for link in self._links.values():
+        for link in (self._loopback, *self._links):
             link.want_voice(wanted)
 
     def _wanted(self, heard: _Heard) -> bool:
@@ -371,6 +384,10 @@ class VoicePlane:
         log.info(name, sender=str(claim.sender), talkgroup=str(claim.talkgroup),
                  start_ms=claim.start_ms, change=event.change.value)  # fmt: skip
         self._ports.told(event)
+
+    def leaves(self, talkgroup: TalkgroupId) -> bool:
+        """Tell whether another gateway is entitled to hear an own talkgroup."""
+        return talkgroup in self._map.remote
 
     def status(self) -> dict[str, Any]:
         """Return floors and counters, for people."""

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,10 @@ class SqliteStateStore:
     def get(self, key: str) -> str | None:
         """See StateStore."""
         return self._values.get(key)
+
+    def items(self, prefix: str) -> Mapping[str, str]:
+        """See StateStore."""
+        return {key: value for key, value in self._values.items() if key.startswith(prefix)}
 
     async def put(self, key: str, value: str) -> None:
         """See StateStore. Once given to the disk it is stored even if the caller is cancelled."""

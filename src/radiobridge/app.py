@@ -1,0 +1,433 @@
+"""The composition root: the only place that knows concrete classes.
+
+Start, in order: state, clock, keys and roster, keyer (devices open, nothing keyed), radios, voice
+and control, links, sound, API. Stop, in reverse, after the first and most important step: every
+radio is unkeyed and the keyer has confirmed it. SIGTERM and SIGINT stop; SIGHUP re-reads.
+
+SIGHUP takes all of the new configuration or none of it. Plans, partners, talkgroup map and roster
+change while voice goes on. Anything else (radios, brokers, keys) starts the gateway anew inside the
+process; if the new one does not start, the old one is started again.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from radiobridge.config.gateway import GatewayConfig
+from radiobridge.config.load import LoadedGateway, load_gateway
+from radiobridge.config.radio import RadioConfig
+from radiobridge.console.api import ApiServer
+from radiobridge.core.jitter import JitterSettings
+from radiobridge.core.preroll import Preroll, PrerollSettings
+from radiobridge.core.squelch import Squelch, SquelchMode, SquelchSettings
+from radiobridge.core.transmit import NotDelivered, Transmit, TransmitSettings
+from radiobridge.core.voice_keys import VoiceKeys
+from radiobridge.drivers.clock import Synchronised, SystemClock
+from radiobridge.drivers.link.loopback import LoopbackLink
+from radiobridge.drivers.log_writer import configure_logging
+from radiobridge.drivers.registry import Group, load
+from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
+from radiobridge.drivers.store.state import SqliteStateStore
+from radiobridge.errors import ConfigError, RadioBridgeError, RemoteProtocolError
+from radiobridge.keyer.client import KeyerClient
+from radiobridge.media.limiter import Limiter
+from radiobridge.media.opus import OpusDecoder, OpusEncoder
+from radiobridge.media.vox import VoxSettings
+from radiobridge.model.ids import AgencyId, GatewayId, RadioName, parse_talkgroup
+from radiobridge.model.voice import Claim
+from radiobridge.services.clock import BridgeTime
+from radiobridge.services.control import EPOCH_KEY, Agreements, ControlPlane
+from radiobridge.services.directory import Directory
+from radiobridge.services.downlink import Downlink, DownlinkPorts
+from radiobridge.services.gateway import Gateway
+from radiobridge.services.papers import Papers
+from radiobridge.services.radio import RadioRunner
+from radiobridge.services.sound import SoundKeeper
+from radiobridge.services.timer import OneTimer
+from radiobridge.services.uplink import Uplink, UplinkPorts
+from radiobridge.services.voice import VoicePlane, VoicePorts
+from radiobridge.spi import AudioDevice, Link
+from radiobridge.wire.roster import read_roster
+
+log = structlog.get_logger()
+
+STATE_FILE = "state.db"
+LOOPBACK = "loopback"
+
+
+def run(path: Path) -> int:
+    """Run the gateway of a configuration file until it is told to stop; return the exit status.
+
+    Raises RadioBridgeError when it cannot start: the caller shows it.
+    """
+    loaded = load_gateway(path)
+    writer = configure_logging(loaded.config.log.format, loaded.config.log.level)
+    try:
+        return _loop_runner()(_serve(path, loaded))
+    finally:
+        writer.close()
+
+
+def _loop_runner() -> Callable[[Any], int]:
+    """Return uvloop's runner where there is one: it wakes for half the price."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    runner: Callable[[Any], int] = uvloop.run
+    return runner
+
+
+async def _serve(path: Path, loaded: LoadedGateway) -> int:
+    """Run gateways one after the other, until a signal says stop."""
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    running = await Running.start(loaded)
+    try:
+        while True:
+            await _either(stop, reload)
+            if stop.is_set():
+                return 0
+            reload.clear()
+            running = await _reread(path, running)
+    finally:
+        await running.stop()
+
+
+async def _either(stop: asyncio.Event, reload: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (stop, reload)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _reread(path: Path, running: "Running") -> "Running":
+    """Take all of the new configuration, or none of it and say why."""
+    try:
+        loaded = await asyncio.to_thread(load_gateway, path)
+        if loaded.config == running.loaded.config:
+            await running.replace(loaded)
+            log.info("configuration-reread", restarted=False)
+            return running
+    except RadioBridgeError as error:
+        log.error("configuration-refused", error=str(error))  # noqa: TRY400
+        return running
+    old = running.loaded
+    await running.stop()
+    try:
+        fresh = await Running.start(loaded)
+    except RadioBridgeError as error:
+        log.error("configuration-refused", error=str(error))  # noqa: TRY400
+        return await Running.start(old)
+    log.info("configuration-reread", restarted=True)
+    return fresh
+
+
+class Running:
+    """One started gateway and everything that has to be closed again, in reverse order."""
+
+    def __init__(self, loaded: LoadedGateway, closing: AsyncExitStack) -> None:
+        self.loaded = loaded
+        self._closing = closing
+        self._directory: Directory
+        self._control: ControlPlane
+
+    @classmethod
+    async def start(cls, loaded: LoadedGateway) -> "Running":
+        """Start in order; what was started is closed again when a later step fails."""
+        running = cls(loaded, AsyncExitStack())
+        try:
+            await running._start()
+        except BaseException:
+            await running.stop()
+            raise
+        return running
+
+    async def stop(self) -> None:
+        """Unkey, say goodbye, close everything in reverse order."""
+        await self._closing.aclose()
+
+    async def replace(self, loaded: LoadedGateway) -> None:
+        """Take new plans, partners, talkgroup map and roster while voice goes on."""
+        agencies = _agencies(loaded)
+        roster = await asyncio.to_thread(loaded.config.roster.read_bytes)
+        _check_roster(loaded.config, roster, agencies)
+        self.loaded = loaded
+        self._directory.trust(agencies)
+        self._control.replace(Agreements(talkgroups=loaded.map, plans=loaded.plans), roster)
+
+    async def _start(self) -> None:
+        config, me = self.loaded.config, self.loaded.config.id
+        structlog.contextvars.bind_contextvars(gateway=str(me))
+        store = SqliteStateStore(_state_folder(config) / STATE_FILE)
+        await store.open()
+        self._closing.push_async_callback(store.close)
+        bridge = BridgeTime(SystemClock(Synchronised(config.clock.synchronised.value)), store)
+        identity = await asyncio.to_thread(read_gateway_keys, config.keys)
+        agencies = _agencies(self.loaded)
+        roster = await asyncio.to_thread(config.roster.read_bytes)
+        _check_roster(config, roster, agencies)
+        self._directory = Directory(agencies)
+        keyer = await KeyerClient.start(
+            {RadioName(name): radio.interface for name, radio in config.radios.items()},
+            time_out_s={RadioName(n): r.transmit.time_out for n, r in config.radios.items()},
+            simulation=config.simulation,
+        )
+        self._closing.push_async_callback(keyer.close)
+        papers = Papers(me, signing_key=identity.signing, hpke_key=identity.hpke, bridge=bridge)
+        keys = VoiceKeys(me, secrets.token_bytes, _stored_epochs(store))
+        gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
+        keepers = self._radios(config, keyer)
+        gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
+        await gateway.start(_links(self.loaded), self._loopback)
+        self._closing.push_async_callback(gateway.stop)
+        for keeper in keepers:
+            keeper.start()
+            self._closing.push_async_callback(keeper.close)
+        api = await ApiServer.start(gateway, config.socket)
+        self._closing.push_async_callback(api.close)
+        # First of all at the end: whatever else takes its time, nothing stays keyed meanwhile.
+        self._closing.callback(gateway.quiet)
+        _settle_memory()
+        log.info("gateway-started", version=version("radiobridge"), pid=os.getpid())
+
+    def _compose(
+        self,
+        me: GatewayId,
+        identity: GatewayKeys,
+        store: SqliteStateStore,
+        bridge: BridgeTime,
+        papers: Papers,
+        keys: VoiceKeys,
+        roster: bytes,
+    ) -> Gateway:
+        """Tie voice and control together."""
+        self._loopback = LoopbackLink(LOOPBACK)
+        make_timer = partial(OneTimer, asyncio.get_running_loop())
+        gateway: Gateway
+        self._voice = VoicePlane(
+            me,
+            bridge=bridge,
+            signing_key=identity.signing,
+            keys=keys,
+            priority=self.loaded.config.voice.priority,
+            loopback=self._loopback,
+            ports=VoicePorts(
+                signer_of=lambda who: self._directory.speaker(who, bridge.now_ms()),
+                make_timer=make_timer,
+                told=lambda event: gateway.told(event),
+            ),
+        )
+        self._control = ControlPlane(
+            me,
+            Agreements(talkgroups=self.loaded.map, plans=self.loaded.plans),
+            directory=self._directory,
+            roster=roster,
+            papers=papers,
+            bridge=bridge,
+            store=store,
+            keys=keys,
+            apply=self._voice.apply,
+            make_timer=make_timer,
+        )
+        gateway = Gateway(
+            me,
+            secrets.token_hex(8),
+            version("radiobridge"),
+            bridge=bridge,
+            voice=self._voice,
+            control=self._control,
+            papers=papers,
+            store=store,
+        )
+        return gateway
+
+    def _radios(self, config: GatewayConfig, keyer: KeyerClient) -> list[SoundKeeper]:
+        """Build every radio, ready to play before its sound is open."""
+        keepers = []
+        for text, radio in config.radios.items():
+            name = RadioName(text)
+            audio = _audio_device(name, radio, keyer, config)
+            runner, keeper = _build_radio(name, radio, config, audio, keyer, self._voice)
+            self._voice.runners[name] = runner
+            keepers.append(keeper)
+        for name, runner in self._voice.runners.items():
+            keyer.line(name).attach(runner)
+        return keepers
+
+
+def _build_radio(
+    name: RadioName,
+    radio: RadioConfig,
+    config: GatewayConfig,
+    audio: AudioDevice,
+    keyer: KeyerClient,
+    voice: VoicePlane,
+) -> tuple[RadioRunner, SoundKeeper]:
+    """Return the runner of one radio, and who keeps its sound open."""
+    squelch = Squelch(_squelch_settings(radio))
+    keeper: SoundKeeper
+    runner = RadioRunner(
+        name,
+        config.radio_talkgroup(name),
+        squelch=squelch,
+        make_timer=partial(OneTimer, asyncio.get_running_loop()),
+        audio_failed=lambda: keeper.failed(),
+    )
+    keeper = SoundKeeper(runner, audio)
+    up = Uplink(
+        squelch=squelch,
+        preroll=Preroll(PrerollSettings(cor_delay_s=radio.receive.cor_delay)),
+        encoder=OpusEncoder(
+            audio.rate,
+            bitrate=config.voice.bitrate,
+            complexity=config.voice.complexity,
+            vbr=config.voice.vbr,
+        ),
+        limiter=Limiter(audio.rate, gain_db=radio.receive.gain),
+        rate=audio.rate,
+        ports=UplinkPorts(
+            start=partial(voice.begin, runner), stuck=runner.stuck, ended=voice.ended
+        ),
+    )
+    down = Downlink(
+        transmit=Transmit(_transmit_settings(radio)),
+        jitter=JitterSettings(),
+        decoder=OpusDecoder(audio.rate),
+        audio=audio,
+        line=keyer.line(name),
+        limiter=Limiter(audio.rate, gain_db=radio.transmit.gain),
+        ports=DownlinkPorts(
+            own_transmission=runner.own_transmission,
+            not_delivered=partial(_not_delivered, runner, voice),
+            played=_played,
+        ),
+    )
+    runner.assemble(up, down)
+    return runner, keeper
+
+
+def _not_delivered(
+    runner: RadioRunner, voice: VoicePlane, claim: Claim | None, why: NotDelivered, now: float
+) -> None:
+    del now
+    runner.not_delivered(claim, why)
+    voice.counters[f"not-delivered-{why.reason.value}"] += 1
+
+
+def _played(claim: Claim, now: float) -> None:
+    del claim, now
+
+
+def _squelch_settings(radio: RadioConfig) -> SquelchSettings:
+    receive = radio.receive
+    return SquelchSettings(
+        mode=SquelchMode(receive.squelch.value),
+        cor_debounce_s=receive.debounce,
+        hang_s=receive.hang,
+        vox=VoxSettings(open_dbfs=receive.vox_open, close_dbfs=receive.vox_close),
+        settling_s=receive.settling,
+        cor_limit_s=receive.cor_limit,
+    )
+
+
+def _transmit_settings(radio: RadioConfig) -> TransmitSettings:
+    """The keyer answers every request, so voice always waits for that answer."""
+    transmit = radio.transmit
+    return TransmitSettings(
+        lead_in_s=transmit.lead_in,
+        tail_s=transmit.tail,
+        hold_s=transmit.hold,
+        time_out_s=transmit.time_out,
+        cool_down_s=transmit.cool_down,
+        answer_time_out_s=transmit.answer_time_out,
+        reports_grant=True,
+    )
+
+
+def _audio_device(
+    name: RadioName, radio: RadioConfig, keyer: KeyerClient, config: GatewayConfig
+) -> AudioDevice:
+    """Return the radio's sound: a driver's, or the voice that its interface carries."""
+    if radio.audio is None:
+        return keyer.voice_device(name)
+    driver = load(Group.AUDIO, radio.audio["driver"], simulation=config.simulation)
+    device: AudioDevice = driver.from_settings(radio.audio)
+    return device
+
+
+def _links(loaded: LoadedGateway) -> dict[str, Link]:
+    driver = load(Group.LINKS, "mqtt")
+    return {
+        name: driver.from_settings(name, broker.settings(), loaded.base)
+        for name, broker in loaded.config.links().items()
+    }
+
+
+def _agencies(loaded: LoadedGateway) -> dict[AgencyId, Ed25519PublicKey]:
+    """Return the trusted agencies' keys; the own one must be among them."""
+    own = loaded.config.id.agency
+    if own not in loaded.partners:
+        raise ConfigError(
+            f"{loaded.config.partners}: the own agency {own} is missing; its key proves the "
+            f"roster: run `radiobridge keys trust {loaded.config.partners} {own} KEY`",
+            f"{loaded.config.partners} : l'organisme {own} manque ; sa clé prouve la liste : "
+            f"lancez `radiobridge keys trust {loaded.config.partners} {own} CLÉ`",
+        )
+    return {
+        agency: Ed25519PublicKey.from_public_bytes(partner.public_key)
+        for agency, partner in loaded.partners.items()
+    }
+
+
+def _check_roster(
+    config: GatewayConfig, roster: bytes, agencies: dict[AgencyId, Ed25519PublicKey]
+) -> None:
+    """Raise ConfigError unless the own agency has signed this roster and it names us."""
+    own = config.id
+    now_ms = SystemClock().wall_ms()
+    try:
+        known = read_roster(roster, own.agency, agencies[own.agency], now_ms)
+    except RemoteProtocolError as error:
+        raise ConfigError(
+            f"{config.roster}: not a valid roster of {own.agency}: {error.reason}",
+            f"{config.roster} : pas une liste valide de {own.agency} : {error.reason}",
+        ) from error
+    if known.entry(own, now_ms) is None:
+        raise ConfigError(
+            f"{config.roster}: does not name {own}; run `radiobridge keys enrol`",
+            f"{config.roster} : ne nomme pas {own} ; lancez `radiobridge keys enrol`",
+        )
+
+
+def _state_folder(config: GatewayConfig) -> Path:
+    with contextlib.suppress(FileExistsError):
+        config.state.mkdir(mode=0o700, parents=True)
+    return config.state
+
+
+def _stored_epochs(store: SqliteStateStore) -> dict[Any, int]:
+    epochs = store.items(EPOCH_KEY)
+    return {parse_talkgroup(key.removeprefix(EPOCH_KEY)): int(n) for key, n in epochs.items()}
+
+
+def _settle_memory() -> None:
+    """Let the collector leave alone what lives as long as the gateway."""
+    gc.collect()
+    gc.freeze()

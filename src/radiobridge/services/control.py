@@ -1,0 +1,458 @@
+"""What this gateway says and hears in documents, and what follows: patches, keys, routes.
+
+One function decides, `refresh`: from plans, rosters, words and time to the map of who hears whom.
+It runs when any of these changes, and at the next moment that changes a patch by itself. What it
+takes away is silent before anything is written or sent; what it gives waits for keys by itself,
+because without a key nothing is sent and nothing can be opened.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from radiobridge.core.documents import DocumentBook, Offer
+from radiobridge.core.patch_state import PatchState, Reason
+from radiobridge.core.patches import PatchBook
+from radiobridge.core.routing import Routes
+from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, PublishKey, VoiceKeys
+from radiobridge.errors import RadioBridgeError, RemoteProtocolError, StoreError
+from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
+from radiobridge.model.patch import Terms
+from radiobridge.model.talkgroup import TalkgroupMap
+from radiobridge.services.clock import BridgeTime
+from radiobridge.services.directory import Directory
+from radiobridge.services.papers import Papers, subscribe
+from radiobridge.services.timer import OneTimer
+from radiobridge.services.voice import VoiceMap
+from radiobridge.spi import StateStore
+from radiobridge.wire.documents import MAX_DOCUMENT, Document, read_document
+from radiobridge.wire.roster import Right
+from radiobridge.wire.topics import (
+    Topic,
+    TopicKind,
+    document_filters,
+    key_topic,
+    parse_topic,
+    patch_topic,
+    roster_topic,
+)
+from radiobridge.wire.words import KeyGrant, PatchWord, Verb
+
+log = structlog.get_logger()
+
+EPOCH_KEY = "epoch/"
+WORD_KEY = "word/"
+
+_PENDING = 256
+"""Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
+
+_RETRY_S = 5.0
+"""After a store that failed: when keys and words are tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreements:
+    """What the configuration says; replaced as a whole at SIGHUP."""
+
+    talkgroups: TalkgroupMap
+    plans: tuple[Terms, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One word of ours as published."""
+
+    word: PatchWord
+    recipients: frozenset[GatewayId]
+
+
+class ControlPlane:
+    """The documents of one gateway. Times on the wire are ms of bridge time."""
+
+    def __init__(
+        self,
+        me: GatewayId,
+        agreements: Agreements,
+        *,
+        directory: Directory,
+        roster: bytes,
+        papers: Papers,
+        bridge: BridgeTime,
+        store: StateStore,
+        keys: VoiceKeys,
+        apply: Callable[[VoiceMap], None],
+        make_timer: Callable[[Callable[[float], None]], OneTimer],
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self.heard: Callable[[GatewayId, Topic, Document, str], None] = _nobody
+        """Who takes presences and notices: (sender, topic, document, link)."""
+        self._me = me
+        self._agreements = agreements
+        self._directory = directory
+        self._roster = roster
+        self._papers = papers
+        self._bridge = bridge
+        self._store = store
+        self._keys = keys
+        self._apply = apply
+        self._timer = make_timer(lambda _now: self.refresh())
+        self._book = DocumentBook()
+        self._patches = PatchBook(me.agency)
+        self._said: dict[PatchId, _Said] = {}
+        self._pending: dict[str, tuple[bytes, str]] = {}
+        self._last: dict[str, bytes] = {}
+        self._states: tuple[PatchState, ...] = ()
+        self._map: VoiceMap | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = False
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: ask for documents, show the roster, say what the plans say."""
+        self._directory.offer(self._me.agency, self._roster, self._bridge.now_ms())
+        self._restore_words()
+        self._running = True
+        self._take_agreements()
+
+    def stop(self) -> None:
+        """Stop deciding; what was said stands."""
+        self._running = False
+        self._timer.set(None)
+
+    def replace(self, agreements: Agreements, roster: bytes) -> None:
+        """Take a new configuration (SIGHUP). Plans that are gone are silent when this returns."""
+        self._agreements = agreements
+        if roster != self._roster:
+            self._roster = roster
+            self._directory.offer(self._me.agency, roster, self._bridge.now_ms())
+        self._take_agreements()
+
+    def _take_agreements(self) -> None:
+        talkgroups = self._agreements.talkgroups
+        self._patches.set_plans(self._agreements.plans, talkgroups.joins)
+        filters = [document_filters(agency) for agency in self._directory.agencies]
+        subscribe(self._papers.links, frozenset[str]().union(*filters))
+        self._papers.put(roster_topic(self._me), self._roster)
+        self._take_rosters()
+        self.refresh()
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def document(self, topic: str, payload: bytes, link: str) -> None:
+        """Take a document of a link, whatever it holds. Never raises."""
+        try:
+            self._document(topic, payload, link)
+        except RemoteProtocolError as error:
+            self.counters[f"document-{error.reason}"] += 1
+            log.warning("document-refused", topic=topic[:200], reason=error.reason, link=link)
+
+    def _document(self, topic: str, payload: bytes, link: str) -> None:
+        if not payload:
+            return
+        parsed = parse_topic(topic)
+        if parsed.kind is not TopicKind.PRESENCE and self._last.get(topic) == payload:
+            return
+        if len(payload) > MAX_DOCUMENT:
+            raise RemoteProtocolError("too-large")
+        if parsed.gateway == self._me:
+            return
+        if parsed.gateway.agency not in self._directory.agencies:
+            raise RemoteProtocolError("not-trusted")
+        if parsed.kind is TopicKind.ROSTER:
+            self._take_roster(parsed.gateway.agency, payload)
+        else:
+            self._take(topic, parsed, payload, link)
+        self._last[topic] = payload
+
+    def _take_roster(self, agency: AgencyId, payload: bytes) -> None:
+        outcome = self._directory.offer(agency, payload, self._bridge.now_ms())
+        if outcome in (Offer.KNOWN, Offer.OLD):
+            return
+        log.info("roster", agency=str(agency), outcome=outcome.value)
+        self._take_rosters()
+        self.refresh()
+        pending, self._pending = self._pending, {}
+        for topic, (raw, link) in pending.items():
+            self.document(topic, raw, link)
+
+    def _take_rosters(self) -> None:
+        for agency in self._directory.agencies:
+            roster = self._directory.rosters.get(agency)
+            if roster is None:
+                self._patches.drop_roster(agency)
+            else:
+                self._patches.roster(roster)
+
+    def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> None:
+        now_ms = self._bridge.now_ms()
+        entry = self._directory.entry(parsed.gateway, now_ms)
+        if entry is None:
+            self._wait_for_roster(topic, payload, link)
+            return
+        document = read_document(payload, topic, entry.signer, now_ms)
+        offer = self._book.offer(document, now_ms)
+        if offer is Offer.CONFLICT:
+            self.counters["document-conflict"] += 1
+            log.error("document-conflict", topic=topic, version=document.header.version)
+        if parsed.kind is TopicKind.PATCH:
+            self._take_word(parsed, document)
+        elif parsed.kind is TopicKind.KEY and offer is Offer.NEW:
+            self._take_key(parsed, document)
+        elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
+            self.heard(parsed.gateway, parsed, document, link)
+
+    def _wait_for_roster(self, topic: str, payload: bytes, link: str) -> None:
+        if len(self._pending) >= _PENDING and topic not in self._pending:
+            raise RemoteProtocolError("no-roster")
+        self._pending[topic] = (payload, link)
+
+    def _take_word(self, topic: Topic, document: Document) -> None:
+        """Take a partner's word; old ones too, for a withdrawal counts whenever it comes."""
+        body = self._papers.opened(document, topic.gateway)
+        word = PatchWord.from_body(body, topic.name)
+        header = document.header
+        self._patches.word(
+            topic.gateway, word, version=header.version, expires_ms=header.expires_ms
+        )
+        log.info("word", gateway=str(topic.gateway), patch=topic.name, verb=word.verb.value)
+        self.refresh()
+
+    def _take_key(self, topic: Topic, document: Document) -> None:
+        if topic.recipient != self._me.agency:
+            return
+        body = self._papers.opened(document, topic.gateway)
+        grant = KeyGrant.from_body(body, topic.talkgroup)
+        self._keys.receive(topic.gateway, grant, self._bridge.now_ms())
+        log.info("voice-key", sender=str(topic.gateway), talkgroup=str(topic.talkgroup),
+                 epoch=grant.epoch)  # fmt: skip
+
+    # --- what follows --------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Decide anew who hears whom, and do what follows. Taking away comes first."""
+        if not self._running:
+            return
+        now_ms = self._bridge.now_ms()
+        unsynchronised = not self._bridge.synchronised
+        self._patches.set_closed(Reason.CLOCK_UNSYNCHRONISED if unsynchronised else None)
+        self._decide(now_ms)
+        if self._speak(now_ms):
+            self._decide(now_ms)
+        self._set_timer(now_ms)
+
+    def _decide(self, now_ms: int) -> None:
+        states = self._patches.states(now_ms)
+        self._log_changes(states)
+        self._states = states
+        in_force = tuple(state.effective for state in states if state.in_force)
+        routes = Routes.for_gateway(self._me, self._agreements.talkgroups, in_force)
+        listeners = {tg: self._listeners(tg, routes, in_force, now_ms) for tg in routes.sends}
+        voice_map = _voice_map(routes, listeners)
+        if voice_map != self._map:
+            self._map = voice_map
+            self._apply(voice_map)
+        for talkgroup, who in listeners.items():
+            self._carry_out(self._keys.follow(talkgroup, who, now_ms))
+        self._carry_out(self._keys.tick(now_ms))
+
+    def _listeners(
+        self, talkgroup: TalkgroupId, routes: Routes, in_force: tuple[Terms, ...], now_ms: int
+    ) -> frozenset[Listener]:
+        """Return the other gateways that hear one of our talkgroups."""
+        entries = self._directory.holders(routes.listeners(talkgroup), Right.VOICE, now_ms)
+        return frozenset(
+            Listener(entry.gateway, entry.hpke_key)
+            for entry in entries
+            if entry.gateway != self._me and self._needs(entry.gateway, talkgroup, in_force)
+        )
+
+    def _needs(
+        self, gateway: GatewayId, talkgroup: TalkgroupId, in_force: tuple[Terms, ...]
+    ) -> bool:
+        """A sibling needs a key for what its own radios play; a partner's map we do not know."""
+        if gateway.agency != self._me.agency:
+            return True
+        sibling = Routes.for_gateway(gateway, self._agreements.talkgroups, in_force)
+        return talkgroup in sibling.sources
+
+    def _carry_out(self, effects: Iterable[KeyEffect]) -> None:
+        for effect in effects:
+            if isinstance(effect, PersistEpoch):
+                self._spawn(self._persist_epoch(effect))
+            else:
+                self._publish_key(effect)
+
+    def _publish_key(self, effect: PublishKey) -> None:
+        recipients = {one.gateway: one.hpke_key for one in effect.listeners}
+        self._papers.publish_sealed(
+            key_topic(self._me, effect.grant.talkgroup.name, effect.recipient),
+            effect.grant.to_body(),
+            recipients,
+            expires_ms=effect.expires_ms,
+        )
+        log.info("voice-key-given", talkgroup=str(effect.grant.talkgroup),
+                 agency=str(effect.recipient), epoch=effect.grant.epoch,
+                 gateways=len(recipients))  # fmt: skip
+
+    async def _persist_epoch(self, effect: PersistEpoch) -> None:
+        name = EPOCH_KEY + str(effect.talkgroup)
+        while self._running:
+            try:
+                await self._store.put(name, str(effect.epoch))
+            except StoreError as error:
+                log.error("epoch-not-stored", talkgroup=str(effect.talkgroup), error=str(error))  # noqa: TRY400
+                await asyncio.sleep(_RETRY_S)
+                continue
+            now_ms = self._bridge.now_ms()
+            self._carry_out(self._keys.epoch_stored(effect.talkgroup, effect.epoch, now_ms))
+            return
+
+    # --- our words -----------------------------------------------------------------------------
+
+    def _speak(self, now_ms: int) -> bool:
+        """Publish what we owe; tell whether something was said."""
+        words = {word.patch: word for word in self._patches.words_to_say(self._me, now_ms)}
+        for patch, said in self._said.items():
+            if patch not in words and self._audience(said.word, now_ms).keys() - said.recipients:
+                words[patch] = said.word
+        for word in words.values():
+            self._say(word, now_ms)
+        return bool(words)
+
+    def _audience(self, word: PatchWord, now_ms: int) -> dict[GatewayId, bytes]:
+        """Return who may read a word: the gateways of all that own a member."""
+        known = word.terms or self._terms_of(word.patch)
+        agencies = known.agencies if known is not None else self._directory.agencies
+        holders = self._directory.holders(agencies | {self._me.agency}, Right.VOICE, now_ms)
+        consenting = self._directory.holders(agencies, Right.CONSENT, now_ms)
+        return {entry.gateway: entry.hpke_key for entry in (*holders, *consenting)}
+
+    def _terms_of(self, patch: PatchId) -> Terms | None:
+        said = self._said.get(patch)
+        if said is not None and said.word.terms is not None:
+            return said.word.terms
+        return next((state.terms for state in self._states if state.patch == patch), None)
+
+    def _say(self, word: PatchWord, now_ms: int) -> None:
+        """Let one word of ours count, and publish it. What takes away counts here first."""
+        recipients = self._audience(word, now_ms)
+        expires_ms = self._patches.word_expires_ms(word, now_ms)
+        version = self._papers.next_version()
+        counts = partial(self._patches.word, self._me, word, version=version, expires_ms=expires_ms)
+        try:
+            if word.verb is not Verb.ACCEPT:
+                counts()
+                self._decide(now_ms)
+            topic = patch_topic(self._me, word.patch)
+            self._papers.publish_sealed(
+                topic, word.to_body(), recipients, expires_ms=expires_ms, version=version
+            )
+            counts()
+        except RadioBridgeError as error:
+            log.error("word-not-said", patch=str(word.patch), error=str(error))  # noqa: TRY400
+            return
+        self._said[word.patch] = _Said(word, frozenset(recipients))
+        self._spawn(self._persist_word(word, version, expires_ms))
+        log.info("word-said", patch=str(word.patch), verb=word.verb.value,
+                 gateways=len(recipients))  # fmt: skip
+
+    async def _persist_word(self, word: PatchWord, version: int, expires_ms: int) -> None:
+        value = {"body": word.to_body(), "version": version, "expires": expires_ms}
+        try:
+            await self._store.put(WORD_KEY + str(word.patch), json.dumps(value))
+        except StoreError as error:
+            log.error("word-not-stored", patch=str(word.patch), error=str(error))  # noqa: TRY400
+
+    def _restore_words(self) -> None:
+        """Take what this gateway said before a restart: a withdrawal is for good."""
+        for name, text in self._store.items(WORD_KEY).items():
+            try:
+                value = json.loads(text)
+                patch = name.removeprefix(WORD_KEY)
+                word = PatchWord.from_body(value["body"], patch)
+                version, expires_ms = int(value["version"]), int(value["expires"])
+                if expires_ms <= self._bridge.now_ms():
+                    continue
+                self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
+            except (RadioBridgeError, ValueError, KeyError, TypeError) as error:
+                log.error("word-not-restored", name=name, error=type(error).__name__)  # noqa: TRY400
+                continue
+            self._said[word.patch] = _Said(word, frozenset())
+
+    # --- time and people -----------------------------------------------------------------------
+
+    def _set_timer(self, now_ms: int) -> None:
+        moments = (self._patches.next_deadline_ms(now_ms), self._keys.next_deadline_ms())
+        due = min((at for at in moments if at is not None), default=None)
+        self._timer.set(None if due is None else self._bridge.monotonic_at(max(due, now_ms + 1)))
+
+    def _log_changes(self, states: tuple[PatchState, ...]) -> None:
+        before = {state.patch: (state.reason, state.why) for state in self._states}
+        for state in states:
+            if before.get(state.patch) != (state.reason, state.why):
+                log.info("patch", patch=str(state.patch), in_force=state.in_force,
+                         reason=state.reason.value, why=state.why.en)  # fmt: skip
+        for gone in before.keys() - {state.patch for state in states}:
+            log.info("patch", patch=str(gone), in_force=False, reason="gone")
+
+    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait until what is being written is on the disk (at the end)."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=1.0)
+
+    def versions(self) -> dict[str, int]:
+        """Return the newest version known on each topic, for the head."""
+        return self._book.versions()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return how each patch stands, for people."""
+        return [_patch_status(state) for state in self._states]
+
+
+def _patch_status(state: PatchState) -> dict[str, Any]:
+    return {
+        "id": str(state.patch),
+        "in_force": state.in_force,
+        "reason": state.reason.value,
+        "why": state.why._asdict(),
+        "purpose": state.terms.purpose,
+        "start_ms": state.effective.start_ms,
+        "end_ms": state.effective.end_ms,
+        "members": [
+            {
+                "talkgroup": str(member.talkgroup),
+                "access": member.access.value,
+                "air": member.air.value,
+            }
+            for member in state.effective.members
+        ],
+    }
+
+
+def _voice_map(routes: Routes, listeners: Mapping[TalkgroupId, frozenset[Listener]]) -> VoiceMap:
+    sources = {*routes.sources, *routes.sends}
+    members = {tg: m for group in routes.groups for tg, m in group.members.items()}
+    return VoiceMap(
+        groups=tuple(group.talkgroups for group in routes.groups),
+        plays={tg: frozenset(play.radio for play in routes.plays(tg)) for tg in sources},
+        mutes={tg: routes.mutes(tg) for tg in sources},
+        hears=routes.sources,
+        remote=frozenset(tg for tg, who in listeners.items() if who),
+        members=members,
+    )
+
+
+def _nobody(_sender: GatewayId, _topic: Topic, _document: Document, _link: str) -> None:
+    """Drop what nobody shows."""

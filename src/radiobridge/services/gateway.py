@@ -1,0 +1,383 @@
+"""One gateway at work: links, radios, voice and control together, and what people see of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from radiobridge.core.floor import FloorChange, FloorEvent
+from radiobridge.core.presence import GatewayPresence, PresenceBook, PresenceWord
+from radiobridge.errors import CommandError, RemoteProtocolError, StoreError
+from radiobridge.model.ids import GatewayId, RadioName
+from radiobridge.services.clock import OBSERVE_S, BridgeTime
+from radiobridge.services.control import ControlPlane
+from radiobridge.services.papers import Papers
+from radiobridge.services.radio import RadioRunner
+from radiobridge.services.voice import VoicePlane
+from radiobridge.spi import Link, StateStore
+from radiobridge.text import Text
+from radiobridge.wire.documents import Document
+from radiobridge.wire.topics import Topic, TopicKind, head_topic, presence_topic, spurt_topic
+from radiobridge.wire.words import (
+    WILL_SEQUENCE,
+    Head,
+    Presence,
+    RadioPresence,
+    RadioState,
+    SpurtNotice,
+    SpurtState,
+    presence_version,
+)
+
+log = structlog.get_logger()
+
+INHIBIT_KEY = "inhibit/"
+HEAD_S = 30.0
+HEAD_LIFE_MS = 90_000
+PRESENCE_LIFE_MS = 24 * 3600 * 1000
+NOTICE_LIFE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class _LinkState:
+    """One link as people see it."""
+
+    up: bool
+    since: float
+    reason: Text
+
+
+@dataclass(slots=True)
+class _Connection:
+    """The presence that one connection of a link shows."""
+
+    number: int
+    """Grows over restarts: bridge time in s when the connection began."""
+    sequence: int
+    given: int
+    """The link's own count."""
+
+
+class Gateway:
+    """Implements `spi.LinkSink` for every link and `spi.GatewayApi` for the API."""
+
+    def __init__(
+        self,
+        me: GatewayId,
+        boot: str,
+        version: str,
+        *,
+        bridge: BridgeTime,
+        voice: VoicePlane,
+        control: ControlPlane,
+        papers: Papers,
+        store: StateStore,
+    ) -> None:
+        self.keyer_status: Callable[[], Mapping[str, Any]] = dict
+        self._me = me
+        self._boot = boot
+        self._version = version
+        self._started = time.monotonic()
+        self._bridge = bridge
+        self._voice = voice
+        self._control = control
+        self._papers = papers
+        self._store = store
+        self._links: dict[str, Link] = {}
+        self._link_states: dict[str, _LinkState] = {}
+        self._connections: dict[str, _Connection] = {}
+        self._shown: tuple[RadioPresence, ...] = ()
+        self._presence = PresenceBook()
+        self._head_at = 0.0
+        self._housekeeping: asyncio.Task[None] | None = None
+        control.heard = self._heard
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def start(self, links: Mapping[str, Link], loopback: Link) -> None:
+        """Open the links and begin to decide. The radios are there already."""
+        self._links = dict(links)
+        self._restore_inhibits()
+        self._papers.links = tuple(links.values())
+        await loopback.open(self)
+        self._voice.start(links.values())
+        self._control.start()
+        now = time.monotonic()
+        for name, link in links.items():
+            self._link_states[name] = _LinkState(False, now, Text("connecting", "connexion"))
+            await link.open(self)
+        self._housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
+
+    async def stop(self) -> None:
+        """Unkey everything, say goodbye on every link, make durable what must be."""
+        self.quiet()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        await asyncio.gather(*(link.close() for link in self._links.values()))
+        await self._control.settle()
+        try:
+            await self._bridge.persist()
+        except StoreError as error:
+            log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
+
+    def quiet(self) -> None:
+        """Unkey everything and hear nothing more; the first thing that SIGTERM does."""
+        self._control.stop()
+        self._voice.stop()
+
+    async def _keep_house(self) -> None:
+        synchronised = self._bridge.synchronised
+        while True:
+            await asyncio.sleep(OBSERVE_S)
+            try:
+                await self._bridge.observe()
+            except StoreError as error:
+                log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
+            if self._bridge.synchronised is not synchronised:
+                synchronised = self._bridge.synchronised
+                log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
+                self._control.refresh()
+            self._show_presence()
+            self._say_head()
+
+    # --- documents that are for people ---------------------------------------------------------
+
+    def _heard(self, sender: GatewayId, topic: Topic, document: Document, link: str) -> None:
+        if topic.kind is TopicKind.PRESENCE:
+            said = Presence.from_body(document.body)
+            word = PresenceWord(gateway=sender, link=topic.name, boot=said.boot,
+                                connection=said.connection, online=said.online)  # fmt: skip
+            self._partner(self._presence.heard(word, link, time.monotonic()))
+        elif topic.kind is TopicKind.SPURT:
+            notice = SpurtNotice.from_body(document.body)
+            log.info("spurt-notice", sender=str(sender), talkgroup=str(notice.talkgroup),
+                     state=notice.state.value, radio=str(notice.radio),
+                     reason=notice.reason)  # fmt: skip
+        elif topic.kind is TopicKind.HEAD:
+            Head.from_body(document.body)
+
+    def _partner(self, change: GatewayPresence | None) -> None:
+        if change is not None:
+            event = "partner-online" if change.online else "partner-lost"
+            log.warning(event, gateway=str(change.gateway))
+
+    def told(self, event: FloorEvent) -> None:
+        """Tell the others who talks here, for display and record."""
+        claim = event.claim
+        if claim.sender != self._me:
+            return
+        runner = next((r for r in self._voice.runners.values() if r.says(claim)), None)
+        started = event.change is FloorChange.TAKEN
+        self.notice(
+            SpurtNotice(
+                talkgroup=claim.talkgroup,
+                start_ms=claim.start_ms,
+                talk_class=claim.talk_class,
+                priority=claim.priority,
+                radio=runner.name if runner is not None else RadioName("radio"),
+                state=SpurtState.STARTED if started else SpurtState.ENDED,
+                reason="" if started else event.change.value,
+            )
+        )
+
+    def notice(self, notice: SpurtNotice) -> None:
+        """Publish who talks, or what could not be delivered here, beside the voice."""
+        if not self._voice.leaves(notice.talkgroup):
+            return
+        topic = spurt_topic(self._me, notice.talkgroup.name)
+        expires_ms = self._bridge.now_ms() + NOTICE_LIFE_MS
+        self._papers.notice(topic, notice.to_body(), expires_ms=expires_ms)
+
+    def _say_head(self) -> None:
+        now = time.monotonic()
+        if now < self._head_at:
+            return
+        self._head_at = now + HEAD_S
+        now_ms = self._bridge.now_ms()
+        head = Head(bridge_ms=now_ms, versions=self._control.versions(), audit="")
+        self._papers.publish(head_topic(self._me), head.to_body(), expires_ms=now_ms + HEAD_LIFE_MS)
+
+    # --- presence ------------------------------------------------------------------------------
+
+    def presence(self, link: str, connection: int, *, online: bool) -> tuple[str, bytes]:
+        """Return topic and payload of this gateway's presence on a link (spi.LinkSink)."""
+        known = self._connections.get(link)
+        if known is None or known.given != connection:
+            number = max(known.number + 1 if known else 0, self._bridge.now_ms() // 1000)
+            known = self._connections[link] = _Connection(number, 0, connection)
+        known.sequence = known.sequence + 1 if online else known.sequence
+        return self._presence_document(link, known, online=online)
+
+    def _presence_document(
+        self, link: str, known: _Connection, *, online: bool
+    ) -> tuple[str, bytes]:
+        topic = presence_topic(self._me, link)
+        body = Presence(
+            boot=self._boot,
+            connection=known.number,
+            online=online,
+            radios=self._radio_presence() if online else (),
+        ).to_body()
+        version = presence_version(known.number, known.sequence if online else WILL_SEQUENCE)
+        expires_ms = self._bridge.now_ms() + PRESENCE_LIFE_MS
+        return topic, self._papers.signed(topic, body, expires_ms=expires_ms, version=version)
+
+    def _show_presence(self) -> None:
+        """Publish the radios' states again when they have changed (once a second at most)."""
+        radios = self._radio_presence()
+        if radios == self._shown:
+            return
+        self._shown = radios
+        for name, link in self._links.items():
+            known = self._connections.get(name)
+            if known is not None and self._link_states[name].up:
+                known.sequence += 1
+                link.publish_document(*self._presence_document(name, known, online=True))
+
+    def _radio_presence(self) -> tuple[RadioPresence, ...]:
+        return tuple(
+            RadioPresence(radio=r.name, talkgroup=r.talkgroup.name, state=_radio_state(r))
+            for r in self._voice.runners.values()
+        )
+
+    # --- links ---------------------------------------------------------------------------------
+
+    def voice(self, topic: str, payload: bytes, link: str) -> None:
+        """Take a voice packet of a link (spi.LinkSink)."""
+        self._voice.voice(topic, payload, link)
+
+    def document(self, topic: str, payload: bytes, link: str) -> None:
+        """Take a document of a link (spi.LinkSink)."""
+        try:
+            self._control.document(topic, payload, link)
+        except RemoteProtocolError as error:
+            log.warning("document-refused", topic=topic[:200], reason=error.reason, link=link)
+        except Exception:
+            log.exception("document-error", topic=topic[:200], link=link)
+
+    def link_up(self, link: str) -> None:
+        """Note that a link is up (spi.LinkSink)."""
+        if link in self._links:
+            self._link_states[link] = _LinkState(True, time.monotonic(), Text("", ""))
+            log.info("link-up", link=link)
+
+    def link_down(self, link: str, reason: Text) -> None:
+        """Note that a link is down (spi.LinkSink)."""
+        if link not in self._links:
+            return
+        before = self._link_states.get(link)
+        now = time.monotonic()
+        since = before.since if before is not None and not before.up else now
+        self._link_states[link] = _LinkState(False, since, reason)
+        if before is None or before.up or before.reason != reason:
+            log.warning("link-down", link=link, reason=reason.en)
+        for change in self._presence.link_down(link, now):
+            self._partner(change)
+
+    # --- the API -------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Return the gateway as it is now (spi.GatewayApi)."""
+        voice = self._voice.status()
+        return {
+            "gateway": str(self._me),
+            "boot": self._boot,
+            "version": self._version,
+            "since": self._ago_ms(self._started),
+            "clock": {
+                "synchronised": self._bridge.synchronised,
+                "bridge_ms": self._bridge.now_ms(),
+                "offset_ms": self._bridge.offset_ms,
+            },
+            "keyer": dict(self.keyer_status()),
+            "links": [self._link_status(name) for name in self._links],
+            "radios": self.radios(),
+            "partners": [self._partner_status(one) for one in self._presence.gateways()],
+            "patches": self._control.status(),
+            "floor": voice["floor"],
+            "counters": {**self._control.counters, **voice["counters"]},
+        }
+
+    def _link_status(self, name: str) -> dict[str, Any]:
+        state = self._link_states[name]
+        return {
+            "name": name,
+            "up": state.up,
+            "since": self._ago_ms(state.since),
+            "reason": state.reason._asdict(),
+            "counters": dict(self._links[name].stats()),
+        }
+
+    def _partner_status(self, one: GatewayPresence) -> dict[str, Any]:
+        return {
+            "agency": str(one.gateway.agency),
+            "gateway": str(one.gateway),
+            "online": one.online,
+            "since": self._ago_ms(one.since),
+            "links": list(one.links),
+        }
+
+    def _ago_ms(self, monotonic: float) -> int:
+        """Return bridge time of a monotonic moment."""
+        return self._bridge.now_ms() - round((time.monotonic() - monotonic) * 1000)
+
+    def radios(self) -> list[dict[str, Any]]:
+        """Return the radios as they are now (spi.GatewayApi)."""
+        return [runner.status() for runner in self._voice.runners.values()]
+
+    async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
+        """Unkey a radio and keep it off the air, also over a restart (spi.GatewayApi)."""
+        runner = self._runner(radio)
+        runner.inhibit(by)
+        try:
+            await self._store.put(INHIBIT_KEY + radio, by)
+        except StoreError as error:
+            raise CommandError(
+                f"'{radio}' is off the air now, but that is not stored and ends with a restart: "
+                f"{error}",
+                f"« {radio} » est hors d'antenne, mais ce n'est pas enregistré et finit avec un "
+                f"redémarrage : {error.text.fr}",
+            ) from error
+        return runner.status()
+
+    async def allow(self, radio: str, by: str) -> dict[str, Any]:
+        """Lift an inhibit once that is durable (spi.GatewayApi)."""
+        runner = self._runner(radio)
+        try:
+            await self._store.put(INHIBIT_KEY + radio, "")
+        except StoreError as error:
+            raise CommandError(
+                f"'{radio}' stays inhibited: {error}",
+                f"« {radio} » reste hors d'antenne : {error.text.fr}",
+            ) from error
+        runner.allow(by)
+        return runner.status()
+
+    def _runner(self, radio: str) -> RadioRunner:
+        runner = self._voice.runners.get(RadioName(radio))
+        if runner is None:
+            known = ", ".join(sorted(self._voice.runners)) or "-"
+            raise CommandError(
+                f"no radio '{radio}' here; there are: {known}",
+                f"aucune radio « {radio} » ici ; il y a : {known}",
+            )
+        return runner
+
+    def _restore_inhibits(self) -> None:
+        for name, by in self._store.items(INHIBIT_KEY).items():
+            runner = self._voice.runners.get(RadioName(name.removeprefix(INHIBIT_KEY)))
+            if runner is not None and by:
+                runner.inhibit(by)
+
+
+def _radio_state(runner: RadioRunner) -> RadioState:
+    if not runner.usable:
+        return RadioState.LOST
+    if runner.condition.inhibited_by is not None:
+        return RadioState.INHIBITED
+    if runner.down.keying:
+        return RadioState.KEYED
+    return RadioState.RECEIVING if runner.condition.cor else RadioState.READY

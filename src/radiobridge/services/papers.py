@@ -1,0 +1,93 @@
+"""What this gateway says in documents: signed, sealed where it is nobody else's business."""
+
+from collections.abc import Iterable, Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from radiobridge.model.ids import GatewayId
+from radiobridge.services.clock import BridgeTime
+from radiobridge.spi import Link
+from radiobridge.wire.canonical import Body
+from radiobridge.wire.documents import Document, DocumentHeader, sign_document
+from radiobridge.wire.seal import HpkePrivateKey, SealContext, seal, unseal
+from radiobridge.wire.topics import parse_topic
+
+
+class Papers:
+    """Signs, seals and publishes on all links. Versions are bridge time in ms, and always grow."""
+
+    def __init__(
+        self,
+        me: GatewayId,
+        *,
+        signing_key: Ed25519PrivateKey,
+        hpke_key: HpkePrivateKey,
+        bridge: BridgeTime,
+    ) -> None:
+        self.links: tuple[Link, ...] = ()
+        self._me = me
+        self._signing_key = signing_key
+        self._hpke_key = hpke_key
+        self._bridge = bridge
+        self._last_version = 0
+
+    def next_version(self) -> int:
+        """Return a version that is higher than all before, also before a restart."""
+        self._last_version = max(self._last_version + 1, self._bridge.now_ms())
+        return self._last_version
+
+    def signed(
+        self, topic: str, body: Body, *, expires_ms: int, version: int | None = None
+    ) -> bytes:
+        """Return a document for `topic`, valid from now on."""
+        header = DocumentHeader(
+            type=parse_topic(topic).kind,
+            topic=topic,
+            version=self.next_version() if version is None else version,
+            issued_ms=min(self._bridge.now_ms(), expires_ms - 1),
+            expires_ms=expires_ms,
+        )
+        return sign_document(header, body, self._signing_key)
+
+    def publish(self, topic: str, body: Body, *, expires_ms: int) -> None:
+        """Publish for everybody, retained."""
+        self.put(topic, self.signed(topic, body, expires_ms=expires_ms))
+
+    def publish_sealed(
+        self,
+        topic: str,
+        body: Body,
+        recipients: Mapping[GatewayId, bytes],
+        *,
+        expires_ms: int,
+        version: int | None = None,
+    ) -> None:
+        """Publish for `recipients` (their HPKE public keys), retained."""
+        version = self.next_version() if version is None else version
+        context = SealContext(topic=topic, version=version, sender=self._me)
+        sealed = seal(body, recipients, context)
+        self.put(topic, self.signed(topic, sealed, expires_ms=expires_ms, version=version))
+
+    def put(self, topic: str, raw: bytes) -> None:
+        """Publish bytes that are a document already."""
+        for link in self.links:
+            link.publish_document(topic, raw)
+
+    def notice(self, topic: str, body: Body, *, expires_ms: int) -> None:
+        """Publish for display only: not retained, dropped where a link is down."""
+        raw = self.signed(topic, body, expires_ms=expires_ms)
+        for link in self.links:
+            link.publish_notice(topic, raw)
+
+    def opened(self, document: Document, sender: GatewayId) -> Body:
+        """Return what `sender` sealed to us. Raises RemoteProtocolError."""
+        context = SealContext(
+            topic=document.header.topic, version=document.header.version, sender=sender
+        )
+        return unseal(document.body, self._me, self._hpke_key, context)
+
+
+def subscribe(links: Iterable[Link], filters: frozenset[str]) -> None:
+    """Ask for documents on all links."""
+    for link in links:
+        link.want_documents(filters)
