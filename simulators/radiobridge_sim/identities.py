@@ -15,7 +15,7 @@ VALID = dt.timedelta(days=2)
 
 
 def make_identities(folder: Path, sides: Sequence[Side], now: dt.datetime) -> None:
-    """Make each side's keys, its signed roster, and its file of the partners that it trusts.
+    """Make each side's keys, its signed roster, and its file of the agencies that it trusts: all, itself included.
 
     Everything goes to `folder/<agency>/`. Raises KeyFileError.
     """
@@ -27,7 +27,6 @@ def make_identities(folder: Path, sides: Sequence[Side], now: dt.datetime) -> No
                 "label": other.label._asdict(),
             }
             for other in sides
-            if other is not side
         }
         text = yaml.safe_dump({"partners": partners}, sort_keys=False, allow_unicode=True)
         (folder / str(side.agency) / "partners.yaml").write_text(text, encoding="utf-8")
