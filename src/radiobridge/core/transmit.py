@@ -125,6 +125,12 @@ class NotDeliveredReason(Enum):
     LOST = "lost"
 
 
+_REFUSALS = {
+    KeyAnswer.DENIED: NotDeliveredReason.DENIED,
+    KeyAnswer.FAILED: NotDeliveredReason.FAILED,
+}
+
+
 class AbortReason(Enum):
     """Why our own side takes a spurt away."""
 
@@ -182,23 +188,6 @@ class TransmitSettings:
 class Transmit:
     """The machine of one transmitter. Every input returns what to do, in order."""
 
-    __slots__ = (
-        "_busy",
-        "_confirm_by",
-        "_cool_until",
-        "_due_at",
-        "_emergency",
-        "_ended_by",
-        "_give_up_at",
-        "_inhibited",
-        "_lost",
-        "_s",
-        "_state",
-        "_time_out_at",
-        "_undelivered",
-        "_voice_at",
-    )
-
     def __init__(self, settings: TransmitSettings) -> None:
         self._s = settings
         self._state = _S.LOST
@@ -251,10 +240,8 @@ class Transmit:
         effects = self._pass_keyed(now)
         if self._state not in _KEYED:
             return (*effects, *self._late_answer(answer, now), *self._pass(now))
-        if answer is KeyAnswer.DENIED:
-            return (*effects, *self._fail(NotDeliveredReason.DENIED, detail, now))
-        if answer is KeyAnswer.FAILED:
-            return (*effects, *self._fail(NotDeliveredReason.FAILED, detail, now))
+        if (refusal := _REFUSALS.get(answer)) is not None:
+            return (*effects, *self._fail(refusal, detail, now))
         if answer is KeyAnswer.GRANTED and self._state in _BEFORE_GRANT:
             return (*effects, *self._lead_in(now))
         if self._state is _S.REQUESTED:
@@ -328,13 +315,11 @@ class Transmit:
         """Return when `tick` must be called; never None while keyed."""
         if self._state in _KEYED:
             return min(self._time_out_at, self._state_ends_at())
-        if self._state is _S.WAITING_CLEAR:
-            confirm = self._confirm_by
-            return self._give_up_at if confirm is None else min(self._give_up_at, confirm)
-        if self._state is _S.COOL_DOWN and self._cool_until is not None:
-            waits = self._undelivered
-            return min(self._give_up_at, self._cool_until) if waits else self._cool_until
-        return None
+        ends = self._cool_until if self._state is _S.COOL_DOWN else None
+        if not self._undelivered:
+            return ends
+        ends = self._confirm_by if self._state is _S.WAITING_CLEAR else ends
+        return self._give_up_at if ends is None else min(self._give_up_at, ends)
 
     # What time does
 
@@ -351,13 +336,11 @@ class Transmit:
 
     def _step(self, now: float) -> tuple[Effect, ...] | None:
         """Do the one thing that is due first, or return None. Each step leaves its state."""
-        if self._state in _KEYED:
-            return self._keyed_step(now)
         if self._state is _S.WAITING_CLEAR:
             return self._waiting_step(now)
         if self._state is _S.COOL_DOWN:
             return self._cool_down_step(now)
-        return None
+        return self._keyed_step(now) if self._state in _KEYED else None
 
     def _keyed_step(self, now: float) -> tuple[Effect, ...] | None:
         if now >= self._time_out_at:
@@ -473,20 +456,15 @@ class Transmit:
 
     def _fail(self, reason: NotDeliveredReason, detail: str, now: float) -> tuple[Effect, ...]:
         """Release, and say why if a spurt was still undelivered."""
-        undelivered = self._undelivered
+        told = (NotDelivered(reason=reason, detail=detail),) if self._undelivered else ()
         if reason is NotDeliveredReason.TIME_OUT and self._state in _KEYED:
             self._cool_until = now + self._s.cool_down_s
-        effects = self._release(detail or reason.value, now)
-        if undelivered:
-            effects += (NotDelivered(reason=reason, detail=detail),)
-        return effects
+        return (*self._release(detail or reason.value, now), *told)
 
     def _forbid(self, reason: NotDeliveredReason, now: float) -> tuple[Effect, ...]:
         effects = self._pass_keyed(now)
-        if reason is NotDeliveredReason.LOST:
-            self._lost = True
-        else:
-            self._inhibited = True
+        self._lost = self._lost or reason is NotDeliveredReason.LOST
+        self._inhibited = self._inhibited or reason is NotDeliveredReason.INHIBITED
         return (*effects, *self._fail(reason, "", now))
 
     def _rest(self, now: float) -> tuple[Effect, ...]:
