@@ -23,18 +23,19 @@ from radiobridge_sim.serial.log import LineCallback, LineChange
 class _Lines:
     """The serial port that pyserial's server side works on."""
 
-    def __init__(self, changed: Callable[[str, bool, str], None]) -> None:
+    def __init__(self, changed: Callable[[dict[str, bool], str], None]) -> None:
         self._changed = changed
         self._levels = {"RTS": False, "DTR": False}
         self.cts = self.dsr = self.cd = self.ri = False
         self.baudrate, self.bytesize, self.parity, self.stopbits = 9600, 8, "N", 1
         self.xonxoff = self.rtscts = self.break_condition = False
 
-    def set(self, line: str, cause: str, *, level: bool) -> None:
-        """Set an output line."""
-        if self._levels[line] is not level:
-            self._levels[line] = level
-            self._changed(line, level, cause)
+    def set(self, cause: str, **levels: bool) -> None:
+        """Set output lines, all of them at the same instant as the kernel does."""
+        changed = {line: on for line, on in levels.items() if self._levels[line] is not on}
+        self._levels.update(changed)
+        if changed:
+            self._changed(changed, cause)
 
     @property
     def rts(self) -> bool:
@@ -42,7 +43,7 @@ class _Lines:
 
     @rts.setter
     def rts(self, level: bool) -> None:
-        self.set("RTS", "client", level=level)
+        self.set("client", RTS=level)
 
     @property
     def dtr(self) -> bool:
@@ -50,7 +51,7 @@ class _Lines:
 
     @dtr.setter
     def dtr(self, level: bool) -> None:
-        self.set("DTR", "client", level=level)
+        self.set("client", DTR=level)
 
     def reset_input_buffer(self) -> None:
         """Do nothing: there is no data."""
@@ -171,8 +172,7 @@ class Rfc2217Lines:
             return
         self._client, _ = self._server.accept()
         self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for line in self._raises_on_open:
-            self._serial.set(line, "open", level=True)
+        self._serial.set("open", **dict.fromkeys(self._raises_on_open, True))
         serial: Any = self._serial  # it needs no more of a port than these lines
         connection: Any = _Connection(self._client)
         self._manager = rfc2217.PortManager(serial, connection)
@@ -193,11 +193,11 @@ class Rfc2217Lines:
         self._manager = None
         if client is not None:
             client.close()
-        for line in ("DTR", "RTS"):
-            self._serial.set(line, "disconnect", level=False)
+        self._serial.set("disconnect", DTR=False, RTS=False)
 
-    def _changed(self, line: str, level: bool, cause: str) -> None:
-        self._note(line, level, cause)
+    def _changed(self, levels: dict[str, bool], cause: str) -> None:
+        for line, level in levels.items():
+            self._note(line, level, cause)
         on = self._keyed()
         if on is self._ptt:
             return

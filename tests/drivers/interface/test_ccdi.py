@@ -1,0 +1,246 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radiobridge.drivers.interface.ccdi import CcdiInterface
+from radiobridge.errors import ConfigError, DriverError
+from radiobridge.model.interface import (
+    ChannelReported,
+    CorChanged,
+    KeyAnswer,
+    KeyAnswered,
+    RadioAlarm,
+    UnkeyCause,
+    Unkeyed,
+)
+from radiobridge_sim.serial.ccdi_radio import CcdiRadio
+from radiobridge_sim.serial.log import LineHistory
+from tests.drivers.interface.waiting import poll_for, until
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def history() -> LineHistory:
+    return LineHistory()
+
+
+@pytest.fixture
+def radio(history: LineHistory) -> Iterator[CcdiRadio]:
+    radio = CcdiRadio(log=history)
+    radio.start()
+    yield radio
+    radio.stop()
+
+
+def driver(radio: CcdiRadio, **settings: Any) -> CcdiInterface:
+    return CcdiInterface.from_settings({"driver": "ccdi", "device": radio.path, **settings})
+
+
+@pytest.fixture
+def line(radio: CcdiRadio) -> Iterator[CcdiInterface]:
+    line = driver(radio)
+    line.open()
+    yield line
+    line.close()
+
+
+def test_opening_says_off_first_and_never_keys(
+    radio: CcdiRadio, line: CcdiInterface, history: LineHistory
+) -> None:
+    assert radio.commands == ["f3000", "f041", "f051", "q0"]
+    line.close()
+    assert history.of("PTT") == []
+
+
+def test_opening_releases_a_press_that_a_killed_keyer_left(
+    radio: CcdiRadio, line: CcdiInterface
+) -> None:
+    line.close()
+    constant = driver(radio, dead_man="constant", radio_time_out=60)
+    constant.open()
+    constant.key()
+    until(lambda: radio.ptt)
+    assert constant._port is not None
+    constant._port.close()
+    assert radio.ptt
+    line.open()
+    assert not radio.ptt
+
+
+def test_a_key_is_granted_and_an_unkey_has_happened_when_it_returns(
+    radio: CcdiRadio, line: CcdiInterface
+) -> None:
+    line.key()
+    answer = poll_for(line, KeyAnswered)
+    assert isinstance(answer, KeyAnswered)
+    assert answer.answer is KeyAnswer.GRANTED
+    assert radio.ptt
+    line.unkey()
+    assert not radio.ptt
+
+
+def test_a_press_that_is_not_renewed_ends_in_the_radio(
+    line: CcdiInterface, history: LineHistory
+) -> None:
+    line.key()
+    off = history.wait("PTT", value=False, after=0.0)
+    (on,) = [change for change in history.of("PTT") if change.value]
+    assert off is not None
+    assert off.cause == "press-ended"
+    assert 0.45 < off.at - on.at < 2.0
+
+
+def test_a_press_that_ended_is_reported_as_the_radios_doing(line: CcdiInterface) -> None:
+    line.key()
+    unkeyed = poll_for(line, Unkeyed)
+    assert isinstance(unkeyed, Unkeyed)
+    assert unkeyed.cause is UnkeyCause.RADIO
+
+
+def test_a_constant_press_stays_until_released(radio: CcdiRadio) -> None:
+    line = driver(radio, dead_man="constant", radio_time_out=60)
+    line.open()
+    line.key()
+    poll_for(line, KeyAnswered)
+    assert "f3009" in radio.commands
+    line.refresh()
+    line.close()
+    until(lambda: not radio.ptt)
+
+
+def test_an_inhibited_radio_denies(radio: CcdiRadio, line: CcdiInterface) -> None:
+    radio.inhibited = True
+    line.key()
+    answer = poll_for(line, KeyAnswered)
+    assert isinstance(answer, KeyAnswered)
+    assert answer.answer is KeyAnswer.DENIED
+    assert not radio.ptt
+
+
+@pytest.mark.parametrize("event", ["drop_ptt", "restart"])
+def test_a_radio_that_drops_ptt_says_so(radio: CcdiRadio, line: CcdiInterface, event: str) -> None:
+    line.key()
+    poll_for(line, KeyAnswered)
+    line.poll()
+    until(lambda: radio.ptt)
+    getattr(radio, event)()
+    unkeyed = poll_for(line, Unkeyed)
+    assert isinstance(unkeyed, Unkeyed)
+    assert unkeyed.cause is UnkeyCause.RADIO
+
+
+def test_after_a_restart_progress_is_asked_for_again(radio: CcdiRadio, line: CcdiInterface) -> None:
+    radio.restart()
+    alarm = poll_for(line, RadioAlarm)
+    assert isinstance(alarm, RadioAlarm)
+    assert alarm.kind == "restarted"
+    until(lambda: radio.commands.count("f041") == 2)
+    radio.set_cor(active=True)
+    assert poll_for(line, CorChanged)
+
+
+def test_cor_channel_and_emergency_are_reported(radio: CcdiRadio, line: CcdiInterface) -> None:
+    radio.set_cor(active=True)
+    opened = poll_for(line, CorChanged)
+    assert isinstance(opened, CorChanged)
+    assert opened.active
+    radio.set_cor(active=False)
+    closed = poll_for(line, CorChanged)
+    assert isinstance(closed, CorChanged)
+    assert not closed.active
+    radio.set_channel("010012")
+    channel = poll_for(line, ChannelReported)
+    assert isinstance(channel, ChannelReported)
+    assert channel.channel == "010012"
+    radio.emergency(active=True)
+    alarm = poll_for(line, RadioAlarm)
+    assert isinstance(alarm, RadioAlarm)
+    assert (alarm.kind, alarm.active) == ("donor-emergency", True)
+
+
+def test_cor_can_be_left_to_others(radio: CcdiRadio, line: CcdiInterface) -> None:
+    line.close()
+    deaf = driver(radio, cor=False)
+    deaf.open()
+    radio.set_cor(active=True)
+    radio.set_channel("000002")
+    assert poll_for(deaf, ChannelReported)
+    assert not [event for event in deaf.poll() if isinstance(event, CorChanged)]
+    deaf.close()
+
+
+def test_a_radio_that_ignores_off_is_a_failed_device(radio: CcdiRadio, line: CcdiInterface) -> None:
+    line.key()
+    poll_for(line, KeyAnswered)
+    radio.mute = True
+    with pytest.raises(DriverError, match="does not confirm PTT off"):
+        line.unkey()
+
+
+def test_a_radio_that_is_switched_off_cannot_be_opened(radio: CcdiRadio) -> None:
+    radio.mute = True
+    line = driver(radio)
+    with pytest.raises(DriverError, match="does not answer"):
+        line.open()
+    line.close()
+
+
+def test_a_radio_switched_off_later_is_noticed(radio: CcdiRadio, line: CcdiInterface) -> None:
+    radio.mute = True
+    with pytest.raises(DriverError, match="does not answer"):
+        poll_for(line, CorChanged)
+
+
+def test_a_line_that_vanishes_is_a_failed_device(radio: CcdiRadio, line: CcdiInterface) -> None:
+    radio.vanish()
+    with pytest.raises(DriverError, match="cannot be read"):
+        poll_for(line, CorChanged)
+    line.close()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    line = CcdiInterface.from_settings({"device": "/dev/serial/by-id/none"})
+    with pytest.raises(DriverError, match="/dev/serial/by-id/none: cannot be opened"):
+        line.open()
+
+
+@pytest.mark.usefixtures("line")
+def test_a_device_that_another_program_has_open_is_refused(radio: CcdiRadio) -> None:
+    with pytest.raises(DriverError, match="cannot be opened"):
+        driver(radio).open()
+
+
+def test_the_link_follows_the_device(tmp_path: Path) -> None:
+    radio = CcdiRadio(link=tmp_path / "usb-radio")
+    radio.start()
+    line = driver(radio)
+    line.open()
+    radio.vanish()
+    with pytest.raises(DriverError):
+        poll_for(line, CorChanged)
+    line.close()
+    radio.appear()
+    line.open()
+    line.close()
+    radio.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "'device' is missing"),
+        ({"device": "x", "boud": 9600}, "unknown setting 'boud'"),
+        ({"device": "x", "baud": "fast"}, "'baud'"),
+        ({"device": "x", "baud": True}, "'baud'"),
+        ({"device": "x", "dead_man": "none"}, "press, constant"),
+        ({"device": "x", "dead_man": "constant"}, "radio_time_out"),
+        ({"device": "x", "dead_man": "constant", "radio_time_out": 61}, "at most 60"),
+        ({"device": "x", "cor": "CTS"}, "true or false"),
+    ],
+)
+def test_wrong_settings_say_what_is_right(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        CcdiInterface.from_settings(settings)
