@@ -195,6 +195,51 @@ def test_a_sender_that_falls_silent_is_reported_lost_once_and_may_come_back() ->
     assert len(listener.losses) == 1
 
 
+def test_a_lost_spurt_comes_back_with_a_proof_only_and_when_there_is_a_place() -> None:
+    listener = Listener(settings=ReceptionSettings(lost_s=0.1, live_kids=1))
+    packets = spurt(60)
+    listener.hear_all(packets[:5])
+    listener.wait(0.2)
+    assert [loss.reason for loss in listener.losses] == [LossReason.LOST]
+    assert listener.hear(packets[7]) is None
+    other = spurt(30, claim=claim_at(T0 + 1), kid_random=2)
+    assert listener.hear(other[0]) is not None
+    assert listener.hear(packets[10]) is None
+    assert listener.count("too-many-kids") == 1
+    assert listener.hear(other[29]) is not None
+    assert listener.hear(packets[10]) is not None
+    assert listener.hear(packets[11]) is not None
+    assert listener.reception.live == (CLAIM,)
+
+
+def test_packets_beyond_credit_show_that_the_sender_is_still_there() -> None:
+    listener = Listener(settings=ReceptionSettings(lost_s=0.3))
+    packets = spurt(100)
+    listener.hear_all(packets[:51])
+    listener.wait(0.2)
+    assert listener.hear(packets[71]) is None
+    listener.wait(0.2)
+    assert listener.losses == []
+
+
+def test_bursts_of_loss_do_not_add_up() -> None:
+    listener = Listener()
+    packets = [p if i % 60 < 31 or i % 60 > 55 else None for i, p in enumerate(spurt(391))]
+    heard = listener.hear_all(packets)
+    assert listener.count("unproven") == 6 * 4
+    assert heard[-1].end
+    assert listener.losses == []
+
+
+def test_a_proof_always_overtaken_by_the_next_packet_is_in_time() -> None:
+    listener = Listener()
+    packets = spurt(301)
+    for i in range(20, 300, 10):
+        packets[i], packets[i + 1] = packets[i + 1], packets[i]
+    assert len(listener.hear_all(packets)) == 301
+    assert listener.losses == []
+
+
 def test_the_deadline_says_when_a_spurt_is_lost_and_forgotten() -> None:
     listener = Listener()
     listener.hear(spurt(5)[0])

@@ -323,10 +323,10 @@ def test_a_forged_end_ends_nothing() -> None:
 # Who keeps proofs back
 
 
-def without_proofs(count: int) -> list[bytes]:
+def without_proofs(count: int) -> list[bytes | None]:
     """A long spurt whose proofs somebody keeps back after the first one."""
     packets = spurt(count)
-    return [packet for i, packet in enumerate(packets) if i == 0 or i % 10]
+    return [packet if i == 0 or i % 10 else None for i, packet in enumerate(packets)]
 
 
 def test_no_more_than_400_ms_play_without_a_proof_and_the_spurt_is_dropped_with_an_alarm() -> None:
@@ -376,9 +376,30 @@ def test_packets_on_credit_that_drip_in_are_dropped_when_no_proof_can_be_fresh()
 
 def test_losing_every_proof_but_one_in_three_is_dropped_at_last() -> None:
     listener = Listener()
-    packets = [p for i, p in enumerate(spurt(400)) if i % 10 or i % 30 == 0]
+    packets = [p if i % 10 or i % 30 == 0 else None for i, p in enumerate(spurt(400))]
     listener.hear_all(packets)
     assert reasons(listener) == [LossReason.UNPROVEN]
+
+
+def test_more_than_400_ms_left_behind_by_proofs_drop_a_spurt() -> None:
+    listener = Listener()
+    packets = [p if i % 40 < 10 else None for i, p in enumerate(spurt(200))]
+    heard = listener.hear_all(packets)
+    assert [p.ctr for p in heard] == [*range(10), *range(40, 50), *range(80, 90)]
+    assert reasons(listener) == [LossReason.UNPROVEN]
+    assert listener.losses[0].unproven == 27
+
+
+def test_a_new_key_does_not_revive_a_dropped_kid() -> None:
+    listener = after(20)
+    listener.hear(forge(20))
+    listener.hear(PACKETS[20])
+    assert reasons(listener) == [LossReason.FORGED]
+    again = spurt(20, epoch=EPOCH + 1, kid_random=2, first=22)
+    assert len(listener.hear_all(again[:10])) == 10
+    assert listener.hear(PACKETS[21]) is None
+    assert listener.hear(PACKETS[30]) is None
+    assert listener.count("dropped") == 3
 
 
 def test_a_spurt_held_back_and_released_late_does_not_replace_a_live_one() -> None:

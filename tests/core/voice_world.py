@@ -1,5 +1,6 @@
 """A sender, a listener who turns forger, and a receiver: the people of the reception tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -117,11 +118,11 @@ class Listener:
         self.losses += self.reception.tick(self.now)
         return packet
 
-    def hear_all(self, payloads: list[bytes]) -> list[VoicePacket]:
-        """Hear one packet every 20 ms; return what may be played."""
+    def hear_all(self, payloads: Sequence[bytes | None]) -> list[VoicePacket]:
+        """Hear one packet every 20 ms, None for a lost one; return what may be played."""
         heard = []
         for payload in payloads:
-            packet = self.hear(payload)
+            packet = self.hear(payload) if payload is not None else None
             if packet is not None:
                 heard.append(packet)
             self.wait(0.02)

@@ -308,9 +308,7 @@ class TopicReception:
         spurt.window.commit(ctr)
         spurt.coverage.take(ctr, digest)
         spurt.heard_at = now
-        if not spurt.coverage.on_credit:
-            spurt.credit_since = None
-        elif spurt.credit_since is None:
+        if spurt.coverage.on_credit and spurt.credit_since is None:
             spurt.credit_since = now
         if header.end:
             self._end(spurt, now)
