@@ -13,9 +13,9 @@ States and what leaves them (COR is the receiver's own word, VOX the level of it
     SETTLING  settling over           -> WAITING when COR is still or again active, else CLOSED
     WAITING   COR ends                -> CLOSED
               voice                   -> OPEN: OPENED
-    STUCK     COR or voice ends       -> CLOSED: CLEARED
+    STUCK     quiet for a second      -> CLOSED: CLEARED
 
-Any state goes to BLOCKED when we transmit or play (event CLOSED if it was open), and any but BLOCKED
+Any state goes to BLOCKED when we transmit or play (event CLOSED if it was open), any but BLOCKED
 and SETTLING to STUCK (event STUCK) when COR or voice lasts longer than the limit. WAITING is there
 because a repeater holds its carrier for seconds after we unkey: that is not a spurt, but somebody
 who answers in it is one. A receiver that is stuck stays so through own transmissions; only silence
@@ -24,6 +24,7 @@ outside them clears it.
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 
 from radiobridge.media.vox import Vox, VoxSettings
 
@@ -74,10 +75,15 @@ class SquelchSettings:
     """How long the receiver may talk nonsense after we unkey."""
     cor_limit_s: float = 120.0
     """Longest reception that can be true."""
+    clear_s: float = 1.0
+    """How long a stuck receiver must be closed to count again: one that flutters is still stuck."""
 
 
 _HEARD = frozenset({SquelchState.OPEN, SquelchState.HANG})
 _LISTENS = frozenset({SquelchState.CLOSED, SquelchState.OPENING, SquelchState.WAITING})
+_TIMED = frozenset(
+    {SquelchState.OPENING, SquelchState.HANG, SquelchState.SETTLING, SquelchState.STUCK}
+)
 _LIMITED = frozenset({SquelchState.OPENING, SquelchState.OPEN, SquelchState.WAITING})
 
 
@@ -166,28 +172,23 @@ class Squelch:
         self._settle(now)
         if self._limit_at is not None and now >= self._limit_at and self._state in _LIMITED:
             self._state, self._stuck, self._limit_at = SquelchState.STUCK, True, None
+            self._due = inf
             return SquelchEvent.STUCK
         if self._state is SquelchState.OPENING and now >= self._due:
             return self._open()
         if self._state is SquelchState.HANG and now >= self._due:
             return self._close()
-        if self._state is SquelchState.STUCK and not self._active():
-            return self._clear()
+        if self._state is SquelchState.STUCK and now >= self._due:
+            self._state, self._stuck = SquelchState.CLOSED, False
+            return SquelchEvent.CLEARED
         return None
 
     def next_deadline(self) -> float | None:
         """Return when `tick` is due, or None."""
-        due = None
-        if self._state in (SquelchState.OPENING, SquelchState.HANG, SquelchState.SETTLING):
-            due = self._due
-        elif self._state is SquelchState.STUCK and not self._active():
-            return self._due
-        if self._limit_at is None or self._state not in _LIMITED:
-            return due
-        return self._limit_at if due is None else min(due, self._limit_at)
-
-    def _active(self) -> bool:
-        return self._cor if self._settings.mode is SquelchMode.COR else self._vox.active
+        due = self._due if self._state in _TIMED else inf
+        if self._limit_at is not None and self._state in _LIMITED:
+            due = min(due, self._limit_at)
+        return None if due == inf else due
 
     def _source(self, *, active: bool, now: float) -> SquelchEvent | None:
         """Follow COR (or VOX) in the states where it counts."""
@@ -198,11 +199,15 @@ class Squelch:
             return self.tick(now)
         if self._state in (SquelchState.OPENING, SquelchState.WAITING):
             self._close()
-        return self._clear() if self._state is SquelchState.STUCK else None
+        elif self._state is SquelchState.STUCK and self._due == inf:
+            self._due = now + self._settings.clear_s
+        return None
 
     def _begin(self, now: float) -> SquelchEvent | None:
         if self._state is SquelchState.HANG:
             self._state = SquelchState.OPEN
+        elif self._state is SquelchState.STUCK:
+            self._due = inf
         if self._state is not SquelchState.CLOSED:
             return None
         self._limit_at = now + self._settings.cor_limit_s
@@ -220,10 +225,6 @@ class Squelch:
         self._state, self._limit_at = SquelchState.CLOSED, None
         return SquelchEvent.CLOSED
 
-    def _clear(self) -> SquelchEvent:
-        self._state, self._stuck = SquelchState.CLOSED, False
-        return SquelchEvent.CLEARED
-
     def _block(self, now: float) -> SquelchEvent | None:
         self._settle(now)
         if self._keyed or self._muted:
@@ -239,9 +240,11 @@ class Squelch:
             return
         self._vox.reset()
         self._limit_at = None
+        cor = self._settings.mode is SquelchMode.COR and self._cor
         if self._stuck:
             self._state = SquelchState.STUCK
-        elif self._settings.mode is SquelchMode.COR and self._cor:
+            self._due = inf if cor else now + self._settings.clear_s
+        elif cor:
             self._state = SquelchState.WAITING
             self._limit_at = self._due + self._settings.cor_limit_s
         else:

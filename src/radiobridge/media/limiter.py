@@ -29,6 +29,7 @@ class Limiter:
         self._ceiling = min(FULL_SCALE * ratio(ceiling_dbfs), FULL_SCALE - 1.0)
         self._current = self._gain
         self._work = np.empty(size, dtype=np.float32)
+        self._slope = np.empty(size, dtype=np.float32)
         self._rise = np.linspace(0.0, 1.0, size, dtype=np.float32)
         self._fall = np.linspace(0.0, 1.0, rate // 1000, dtype=np.float32)
 
@@ -58,23 +59,26 @@ class Limiter:
         return min(allowed, self._current * _RELEASE)
 
     def _scale(self, frame: PcmFrame, before: float, after: float) -> None:
+        # Conversions by copyto: a ufunc that converts makes buffers of its own.
         work = self._work
+        np.copyto(work, frame)
         if after > before:
-            np.multiply(self._rise, after - before, out=work)
-            np.add(work, before, out=work)
-            np.multiply(work, frame, out=work)
+            np.multiply(self._rise, after - before, out=self._slope)
+            np.add(self._slope, before, out=self._slope)
+            np.multiply(work, self._slope, out=work)
+        elif after < before and self._can_fall(before, after):
+            size = self._fall.size
+            work[:size] *= self._slope[:size]
+            work[size:] *= after
         else:
-            np.multiply(frame, np.float32(after), out=work)
-            if after < before:
-                self._soften(frame, before, after)
+            np.multiply(work, after, out=work)
         np.rint(work, out=work)
-        # A float32 product may round one step past the ceiling: truncation is then still in range,
-        # because the ceiling is at most 32767.
         np.copyto(frame, work, casting="unsafe")
 
-    def _soften(self, frame: PcmFrame, before: float, after: float) -> None:
+    def _can_fall(self, before: float, after: float) -> bool:
         """Let the gain fall over the first millisecond, if that stays below the ceiling."""
-        slope = self._fall * np.float32(after - before) + np.float32(before)
-        slope *= frame[: slope.size]
-        if max(float(slope.max()), -float(slope.min())) <= self._ceiling:
-            self._work[: slope.size] = slope
+        slope = self._slope[: self._fall.size]
+        np.multiply(self._fall, after - before, out=slope)
+        np.add(slope, before, out=slope)
+        scaled = self._work[: slope.size] * slope
+        return max(float(scaled.max()), -float(scaled.min())) <= self._ceiling

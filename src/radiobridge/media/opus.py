@@ -31,9 +31,6 @@ MIN_BITRATE = 6_000
 MAX_BITRATE = 64_000
 """Above this mono voice gains nothing."""
 
-_SIGNAL_VOICE = 3001
-"""OPUS_SIGNAL_VOICE of opus_defines.h, which opuslib-next does not name."""
-
 
 class OpusEncoder:
     """Turns the frames of one radio into packets; keeps state from frame to frame."""
@@ -58,7 +55,6 @@ class OpusEncoder:
             (ctl.set_complexity, complexity),
             (ctl.set_vbr, int(vbr)),
             (ctl.set_dtx, 0),
-            (ctl.set_signal, _SIGNAL_VOICE),
         ):
             encoder_api.encoder_ctl(self._encoder.encoder_state, request, value)
 
