@@ -287,6 +287,7 @@ def _build_radio(
         name,
         config.radio_talkgroup(name),
         squelch=squelch,
+        by_cor=radio.receive.squelch.value == SquelchMode.COR.value,
         make_timer=partial(OneTimer, asyncio.get_running_loop()),
         audio_failed=lambda: keeper.failed(),
     )

@@ -1,7 +1,7 @@
 """The talkgroup map, the partners' file and the plans' file."""
 
 from base64 import urlsafe_b64decode
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -120,15 +120,6 @@ class MemberConfig(Settings):
     """Whether in-band signalling of this member may cross."""
 
 
-def _members(value: Any) -> Any:  # noqa: ANN401 - JSON from a file, checked by what follows
-    if isinstance(value, dict) and len(value) < 2:
-        raise wrong(
-            "a patch needs two members or more; name them `agency/talkgroup`",
-            "un jumelage demande au moins deux membres; nommez-les `agence/groupe`",
-        )
-    return value
-
-
 class PlanConfig(Settings):
     """One patch agreed in advance. Both sides must have it alike in every character."""
 
@@ -144,7 +135,7 @@ class PlanConfig(Settings):
     """Until when, UTC."""
     recording: Annotated[Recording, Choice]
     """Who may record: `none`, each its `own` side, or `all`."""
-    members: Annotated[dict[TalkgroupName, MemberConfig], BeforeValidator(_members)]
+    members: dict[TalkgroupName, MemberConfig]
     """The talkgroups, `agency/talkgroup`, and what each may do."""
 
 

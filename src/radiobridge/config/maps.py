@@ -7,7 +7,7 @@ from radiobridge.config.files import TalkgroupConfig, TalkgroupsConfig
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.problems import Loc
 from radiobridge.config.tree import Node
-from radiobridge.config.validate import Report, same_but_for_case
+from radiobridge.config.validate import Report, names_in, same_but_for_case
 from radiobridge.model.ids import AgencyId, RadioName, TalkgroupId, parse_gateway
 from radiobridge.model.talkgroup import RadioRef, Talkgroup, TalkgroupMap
 from radiobridge.text import Text
@@ -19,6 +19,11 @@ class MapFile:
 
     tree: Node
     config: TalkgroupsConfig
+    """Without the talkgroups that are written wrongly; those are reported already."""
+
+    def names(self) -> frozenset[str]:
+        """Return all talkgroups that the file names, right or wrong."""
+        return names_in(self.tree, "talkgroups")
 
 
 def talkgroup_map(config: TalkgroupsConfig) -> TalkgroupMap:
@@ -86,8 +91,8 @@ def _check_joins(file: MapFile, report: Report) -> None:
     for index, names in enumerate(file.config.joins):
         for position, name in enumerate(names):
             loc: Loc = ("joins", index, position)
-            if name not in file.config.talkgroups:
-                text = _unknown_talkgroup(name, file.config)
+            if name not in file.names():
+                text = unknown_talkgroup(name, file)
                 report.wrong(file.tree, loc, text.en, text.fr)
             elif name in joined:
                 report.wrong(
@@ -123,8 +128,9 @@ def _check_radio(
     mapped = file.config.talkgroups.get(talkgroup)
     path = f"{config.gateway}/{name}"
     if mapped is None:
-        text = _unknown_talkgroup(talkgroup, file.config)
-        report.wrong(tree, loc, text.en, text.fr)
+        if talkgroup not in file.names():
+            text = unknown_talkgroup(talkgroup, file)
+            report.wrong(tree, loc, text.en, text.fr)
     elif path not in (*mapped.receive, *mapped.transmit.values()):
         where = file.tree.place_of(("talkgroups", talkgroup))
         report.wrong(
@@ -183,6 +189,7 @@ def _path_loc(talkgroup: TalkgroupConfig, name: str, path: str) -> Loc:
     return ("talkgroups", name, "transmit", coverage)
 
 
-def _unknown_talkgroup(name: str, config: TalkgroupsConfig) -> Text:
+def unknown_talkgroup(name: str, file: MapFile) -> Text:
+    """Return what to say of a talkgroup that the map does not name."""
     none = Text("the map has none yet", "la carte n'en a pas encore")
-    return unknown(Text("talkgroup", "groupe"), name, config.talkgroups, none)
+    return unknown(Text("talkgroup", "groupe"), name, file.names(), none)

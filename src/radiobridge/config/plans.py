@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from radiobridge.config.explain import unknown
 from radiobridge.config.files import MemberConfig, PartnersConfig, PlanConfig, PlansConfig
-from radiobridge.config.maps import MapFile
+from radiobridge.config.maps import MapFile, unknown_talkgroup
 from radiobridge.config.problems import Loc
 from radiobridge.config.tree import Node
-from radiobridge.config.validate import Report, same_but_for_case
+from radiobridge.config.validate import Report, names_in, same_but_for_case
 from radiobridge.model.ids import AgencyId, PatchId, TalkgroupId
 from radiobridge.model.patch import Member, Terms
 from radiobridge.text import Text
@@ -28,6 +28,11 @@ class PartnersFile:
 
     tree: Node
     config: PartnersConfig
+    """Without the agencies that are written wrongly; those are reported already."""
+
+    def names(self) -> frozenset[str]:
+        """Return all agencies that the file names, right or wrong."""
+        return names_in(self.tree, "partners")
 
     def partners(self) -> dict[AgencyId, Partner]:
         """Return the agencies as the model has them."""
@@ -113,8 +118,8 @@ def check_plans(
             at = (*loc, "members", str(talkgroup))
             if talkgroup.agency == agency:
                 _check_own(file, at, talkgroup, member, map_, report)
-            elif partners and talkgroup.agency not in partners.config.partners:
-                known = {agency, *partners.config.partners}
+            elif partners and talkgroup.agency not in partners.names():
+                known = {agency, *partners.names()}
                 none = Text("trust it first", "faites-lui d'abord confiance")
                 text = unknown(Text("agency", "agence"), talkgroup.agency, known, none)
                 report.wrong(file.tree, at, text.en, text.fr)
@@ -131,28 +136,36 @@ def _check_window(file: PlansFile, loc: Loc, plan: PlanConfig, report: Report) -
 
 
 def _check_host(file: PlansFile, loc: Loc, plan: PlanConfig, agency: str, report: Report) -> None:
-    owners = sorted({str(talkgroup.agency) for talkgroup in plan.members})
-    if plan.host not in owners:
-        listed = " or ".join(owners)
+    members = names_in(file.tree, *map(str, loc), "members")
+    owners = sorted({member.partition("/")[0] for member in members})
+    at = (*loc, "members")
+    if len(members) < 2:
         report.wrong(
             file.tree,
-            (*loc, "host"),
-            f"`{plan.host}` owns no member of this plan; the host is {listed}",
-            f"`{plan.host}` n'a aucun membre dans ce plan; l'hôte est {' ou '.join(owners)}",
+            at,
+            "a patch needs two members or more; name them `agency/talkgroup`",
+            "un jumelage demande au moins deux membres; nommez-les `agence/groupe`",
         )
-    if agency not in owners:
+    elif agency not in owners:
         report.wrong(
             file.tree,
-            (*loc, "members"),
+            at,
             f"names no talkgroup of {agency}; add one, or remove the plan",
             f"ne nomme aucun groupe de {agency}; ajoutez-en un, ou retirez le plan",
         )
     elif len(owners) == 1:
         report.wrong(
             file.tree,
-            (*loc, "members"),
+            at,
             f"all members are of {agency}; join them in the talkgroup map (`joins`) instead",
             f"tous les membres sont de {agency}; réunissez-les plutôt dans la carte (`joins`)",
+        )
+    elif plan.host not in owners:
+        report.wrong(
+            file.tree,
+            (*loc, "host"),
+            f"`{plan.host}` owns no member of this plan; the host is {' or '.join(owners)}",
+            f"`{plan.host}` n'a aucun membre dans ce plan; l'hôte est {' ou '.join(owners)}",
         )
 
 
@@ -168,9 +181,9 @@ def _check_own(
         return
     mapped = map_.config.talkgroups.get(talkgroup.name)
     if mapped is None:
-        none = Text("the map has none yet", "la carte n'en a pas encore")
-        text = unknown(Text("talkgroup", "groupe"), talkgroup.name, map_.config.talkgroups, none)
-        report.wrong(file.tree, loc, text.en, text.fr)
+        if talkgroup.name not in map_.names():
+            text = unknown_talkgroup(talkgroup.name, map_)
+            report.wrong(file.tree, loc, text.en, text.fr)
     elif mapped.air is not member.air:
         report.wrong(
             file.tree,

@@ -101,6 +101,14 @@ def _firsts(locs: Iterable[Loc]) -> set[str | int]:
     return {loc[0] for loc in locs if len(loc) > 1}
 
 
+def names_in(node: Node, *loc: str) -> frozenset[str]:
+    """Return the keys of the mapping at `loc`, whether what they name is right or wrong."""
+    holder: Node | None = node
+    for step in loc:
+        holder = holder.child(step) if holder else None
+    return frozenset(holder.entries() if holder else ())
+
+
 def same_but_for_case(report: Report, node: Node, loc: Loc, *, prefix: Loc = ()) -> None:
     """Note the names in the mapping at `loc` that differ from an earlier one in case only."""
     holder: Node | None = node

@@ -221,7 +221,7 @@ class ControlPlane:
         self._patches.word(
             topic.gateway, word, version=header.version, expires_ms=header.expires_ms
         )
-        log.info("word", gateway=str(topic.gateway), patch=topic.name, verb=word.verb.value)
+        log.info("word", partner=str(topic.gateway), patch=topic.name, verb=word.verb.value)
         self.refresh()
 
     def _take_key(self, topic: Topic, document: Document) -> None:

@@ -146,9 +146,14 @@ class Downlink:
         for waiting in [p for p in self._waiting if _same(p.claim, claim)]:
             self._waiting.remove(waiting)
             self._release(waiting)
-        if self._current is not None and _same(self._current.claim, claim):
-            self._forget_current()
-            self._audio.discard()
+        if self._current is None or not _same(self._current.claim, claim):
+            return
+        self._forget_current()
+        self._audio.discard()
+        if reason is AbortReason.FLOOR_LOST and self._waiting:
+            # The next talker takes over on the air: no unkeying in between.
+            self._next_waiting(now)
+        else:
             self._apply(self.transmit.abort(reason, now), now)
             self._next_waiting(now)
 
@@ -231,6 +236,7 @@ class Downlink:
 
     def _start(self, playing: Playing, now: float) -> None:
         """Begin a spurt. The machine may refuse it at once: then there is no current one."""
+        self._apply(self.transmit.tick(now), now)
         self._current = playing
         self._decoder.reset()
         emergency = playing.claim.talk_class is TalkClass.EMERGENCY

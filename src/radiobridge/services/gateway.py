@@ -162,14 +162,13 @@ class Gateway:
     def _partner(self, change: GatewayPresence | None) -> None:
         if change is not None:
             event = "partner-online" if change.online else "partner-lost"
-            log.warning(event, gateway=str(change.gateway))
+            log.warning(event, partner=str(change.gateway))
 
     def told(self, event: FloorEvent) -> None:
         """Tell the others who talks here, for display and record."""
         claim = event.claim
         if claim.sender != self._me:
             return
-        runner = next((r for r in self._voice.runners.values() if r.says(claim)), None)
         started = event.change is FloorChange.TAKEN
         self.notice(
             SpurtNotice(
@@ -177,7 +176,7 @@ class Gateway:
                 start_ms=claim.start_ms,
                 talk_class=claim.talk_class,
                 priority=claim.priority,
-                radio=runner.name if runner is not None else RadioName("radio"),
+                radio=self._voice.speakers[claim.talkgroup],
                 state=SpurtState.STARTED if started else SpurtState.ENDED,
                 reason="" if started else event.change.value,
             )

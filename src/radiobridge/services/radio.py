@@ -62,6 +62,7 @@ class RadioRunner:
         talkgroup: TalkgroupId,
         *,
         squelch: Squelch,
+        by_cor: bool,
         make_timer: Callable[[Callable[[float], None]], OneTimer],
         audio_failed: Callable[[], None],
     ) -> None:
@@ -72,6 +73,7 @@ class RadioRunner:
         self.unkeyed_by: dict[str, int] = {}
         self._heard = False
         self._squelch = squelch
+        self._by_cor = by_cor
         self._timer = make_timer(self._tick)
         self._audio_failed = audio_failed
         self._up: Uplink
@@ -100,6 +102,7 @@ class RadioRunner:
         now = time.monotonic()
         try:
             self._up.audio(samples, at, now)
+            self._busy(now)
             self._arm()
         except Exception:  # noqa: BLE001 - one bad frame must not end the radio
             self._failed("audio", now)
@@ -168,12 +171,17 @@ class RadioRunner:
         """Tell the way down whether somebody is heard, so that nobody is keyed over.
 
         What the receiver reports while this radio transmits, settles, or sits in the hang of a
-        repeater that it has keyed itself, is nobody (`core.squelch`); a mute changes nothing.
+        repeater that it has keyed itself, is nobody (`core.squelch`). A mute changes nothing: who
+        was heard before it is still there until COR ends.
         """
-        if self._squelch.state in _DEAF and self.condition.cor and not self._heard:
-            return
-        self._heard = self.condition.cor or self._up.is_open
-        self._down.cor(active=self._heard, now=now)
+        deaf = self._squelch.state in _DEAF
+        if self._by_cor:
+            heard = self.condition.cor and (self._heard or not deaf)
+        else:
+            heard = self._up.is_open
+        if heard is not self._heard:
+            self._heard = heard
+            self._down.cor(active=heard, now=now)
 
     def _devices_changed(self) -> None:
         now = time.monotonic()
@@ -297,6 +305,8 @@ class RadioRunner:
         try:
             self._down.tick(now)
             self._up.tick(now)
+            # The squelch closes after COR, when its hang is over.
+            self._busy(now)
             self._arm()
         except Exception:  # noqa: BLE001 - see above
             self._failed("tick", now)

@@ -124,6 +124,8 @@ class VoicePlane:
     ) -> None:
         self.counters: Counter[str] = Counter()
         self.runners: dict[RadioName, RadioRunner] = {}
+        self.speakers: dict[TalkgroupId, RadioName] = {}
+        """The radio that last asked for the floor, by own talkgroup."""
         self._me = me
         self._bridge = bridge
         self._signing_key = signing_key
@@ -163,6 +165,7 @@ class VoicePlane:
         if group is None:
             return None
         claim = self._claim(talkgroup, started, now)
+        self.speakers[talkgroup] = runner.name
         verdict = group.request(claim, now)
         if verdict is not Verdict.PLAY:
             self.counters[f"start-{verdict.value}"] += 1
