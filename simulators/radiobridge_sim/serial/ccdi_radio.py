@@ -91,6 +91,7 @@ class CcdiRadio:
                 os.close(fd)
             if self._link is not None:
                 self._link.unlink(missing_ok=True)
+        os.eventfd_write(self._wake, 1)  # a thread that polls the pty keeps it open
 
     def appear(self) -> None:
         """Plug the cable in again."""

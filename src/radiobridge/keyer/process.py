@@ -149,18 +149,21 @@ class Keyer:
             line, rate = self._line(message.radio, json_of(message))
         except RadioBridgeError as error:
             texts = {"en": error.text.en, "fr": error.text.fr}
-            self.send(pack_json(Kind.REFUSED, message.radio, now, texts))
+        except Exception as error:  # noqa: BLE001 - a third-party driver must not end the others
+            texts = {"en": repr(error), "fr": repr(error)}
+        else:
+            self._lines.append(line)
+            self.send(pack_rate(message.radio, now, rate))
+            line.start()
             return
-        self._lines.append(line)
-        self.send(pack_rate(message.radio, now, rate))
-        line.start()
+        self.send(pack_json(Kind.REFUSED, message.radio, now, texts))
 
     def _line(self, index: int, order: Mapping[str, Any]) -> tuple[Line, int]:
         if index != len(self._lines):
             raise LocalProtocolError(f"radio {index} added out of order")
         settings: Mapping[str, Any] = order["settings"]
         simulation = bool(order["simulation"])
-        cls = load(Group.INTERFACES, str(settings["driver"]), simulation=simulation)
+        cls = load(Group.INTERFACES, str(settings.get("driver", "")), simulation=simulation)
         interface = cls.from_settings(settings)
         rate = int(getattr(interface, "rate", 0))
         voice = interface if rate else None
