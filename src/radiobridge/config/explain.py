@@ -177,13 +177,21 @@ def _unknown_key(model: type[BaseModel], loc: Loc) -> Text:
 def _example(field: FieldInfo | None) -> str:
     if field is None:
         return ""
-    metadata = [field, *(m for m in field.metadata if isinstance(m, FieldInfo))]
-    examples = next((m.examples for m in metadata if m.examples), None)
-    return (
-        str(examples[0])
-        if examples
-        else str(next((m.example for m in field.metadata if hasattr(m, "example")), ""))
-    )
+    found = _examples(field.annotation, (field, *field.metadata))
+    return next((str(example) for example in found), "")
+
+
+def _examples(kind: Any, marks: Iterable[object]) -> Iterator[object]:  # noqa: ANN401 - annotation
+    """Yield the examples that marks and annotation carry, the outermost first."""
+    for mark in marks:
+        yield from getattr(mark, "examples", None) or ()
+        if example := getattr(mark, "example", None):
+            yield example
+    if get_origin(kind) is Annotated:
+        yield from _examples(get_args(kind)[0], kind.__metadata__)
+    elif get_origin(kind) in (Union, UnionType):
+        for inner in get_args(kind):
+            yield from _examples(inner, ())
 
 
 def _field_at(model: type[BaseModel], loc: Loc) -> FieldInfo | None:

@@ -81,6 +81,8 @@ class _Draft:
     """What could be read; None where a file is missing or hopeless."""
 
     config: GatewayConfig | None
+    right: frozenset[str]
+    """The radios whose drivers' settings are right."""
     map: MapFile | None
     partners: PartnersFile | None
     plans: PlansFile | None
@@ -88,13 +90,15 @@ class _Draft:
 
 def _draft(tree: Node, report: Report, base: Path) -> _Draft:
     config = validate(tree, GatewayConfig, report, base.absolute())
+    right: frozenset[str] = frozenset()
     if config is not None:
-        config = with_drivers(config, tree, report, base.absolute())
+        config, right = with_drivers(config, tree, report, base.absolute())
     map_ = _read_named(tree, "talkgroups", TalkgroupsConfig, report, base)
     partners = _read_named(tree, "partners", PartnersConfig, report, base)
     plans = _read_named(tree, "plans", PlansConfig, report, base)
     return _Draft(
         config=config,
+        right=right,
         map=MapFile(tree=map_[0], config=map_[1]) if map_ else None,
         partners=PartnersFile(tree=partners[0], config=partners[1]) if partners else None,
         plans=PlansFile(tree=plans[0], config=plans[1]) if plans else None,
@@ -108,7 +112,7 @@ def _check(draft: _Draft, tree: Node, report: Report, files: Files) -> None:
     if config is None:
         return
     same_but_for_case(report, tree, ("radios",))
-    for name in config.radios:
+    for name in sorted(draft.right):
         check_radio(config, name, tree, report)
     check_devices(config, tree, report)
     check_brokers(config, tree, report)

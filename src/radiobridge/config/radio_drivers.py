@@ -18,23 +18,27 @@ from radiobridge.text import Text
 _GROUPS = {"interface": Group.INTERFACES, "audio": Group.AUDIO}
 
 
-def with_drivers(config: GatewayConfig, tree: Node, report: Report, base: Path) -> GatewayConfig:
-    """Return `config` with every driver's settings complete: defaults filled in, JSON values.
+def with_drivers(
+    config: GatewayConfig, tree: Node, report: Report, base: Path
+) -> tuple[GatewayConfig, frozenset[str]]:
+    """Return `config` with every driver's settings complete, and the radios where they are right.
 
-    What is wrong is noted; the radio then keeps its settings as they are written.
+    Complete: defaults filled in, JSON values. What is wrong is noted and stays as it is written.
     """
-    radios = {}
+    radios, right = {}, set()
     for name, radio in config.radios.items():
+        before = len(report.problems)
         update: dict[str, Any] = {}
         for part in _GROUPS:
-            loc = ("radios", name, part)
             if getattr(radio, part) is not None:
+                loc = ("radios", name, part)
                 checked = _checked(tree, loc, report, base, simulation=config.simulation)
                 update.update({part: checked} if checked else {})
         if update.get("interface", radio.interface).get("driver") == "usrp":
             _same_stream(tree, name, update.get("audio", radio.audio), update, report)
         radios[name] = radio.model_copy(update=update)
-    return config.model_copy(update={"radios": radios})
+        right |= {name} if len(report.problems) == before else set()
+    return config.model_copy(update={"radios": radios}), frozenset(right)
 
 
 def _checked(
@@ -54,8 +58,11 @@ def _checked(
         return None
     if model is BaseModel:
         return dict(node.plain())
+    before = len(report.problems)
     settings = validate(node, model, report, base, prefix=loc)
-    return settings.model_dump(mode="json", exclude_none=True) if settings else None
+    if settings is None or len(report.problems) > before:
+        return None
+    return settings.model_dump(mode="json", exclude_none=True)
 
 
 def _model(
