@@ -219,6 +219,17 @@ def test_skip_needs_a_frame_just_pulled() -> None:
     assert not buffer.can_skip
 
 
+def test_a_frame_is_skipped_once() -> None:
+    buffer = JitterBuffer()
+    for index in range(5):
+        buffer.put(index, b"x", 0.0)
+    buffer.begin(0.0)
+    buffer.pull(0.0)
+    buffer.skip_head()
+    with pytest.raises(LocalProtocolError):
+        buffer.skip_head()
+
+
 def test_jitter_that_repeats_is_learnt_and_forgotten() -> None:
     buffer = JitterBuffer()
     shaky = [Arrival(at + (index % 4) * 0.015, index) for at, index in steady(200)]

@@ -30,6 +30,11 @@ def test_the_gain_is_exact_below_the_ceiling(rate: int, gain_db: float) -> None:
     assert level_dbfs(limiter.process(tone.frame())) == pytest.approx(-20.0 + gain_db, abs=0.05)
 
 
+def test_samples_are_rounded_not_cut() -> None:
+    """Cut towards zero, a soft signal would lose level with each gateway that it passes."""
+    assert set(Limiter(8000, gain_db=6.0).process(np.full(160, 3, dtype=np.int16))) == {6}
+
+
 def test_works_in_place_and_leaves_alone_what_is_right() -> None:
     frame = noise(1, 3000)
     before = frame.copy()

@@ -228,7 +228,7 @@ class Squelch:
     def _block(self, now: float) -> SquelchEvent | None:
         self._settle(now)
         if self._keyed or self._muted:
-            was_open, self._state, self._limit_at = self.is_open, SquelchState.BLOCKED, None
+            was_open, self._state = self.is_open, SquelchState.BLOCKED
             return SquelchEvent.CLOSED if was_open else None
         if self._state is SquelchState.BLOCKED:
             self._state, self._due = SquelchState.SETTLING, now + self._settings.settling_s
