@@ -21,8 +21,9 @@ from radiobridge.spi import AudioSink
 from radiobridge.text import Text
 from radiobridge.wire import usrp
 
-_AHEAD_S = 2 * FRAME_S
-"""How far ahead of real time we send: bridges our own jitter, and any peer buffers that much."""
+_AHEAD_S = FRAME_S
+"""A frame goes out when no more than this is still to be played: it bridges our own jitter, and
+any peer buffers two frames."""
 
 _END_S = 0.1
 """Silence after which the transmission is over for the peer."""
@@ -138,7 +139,7 @@ class UsrpAudio(asyncio.DatagramProtocol):
             )
 
     def _send(self, now: float) -> None:
-        while self._played_until - now < _AHEAD_S:
+        while self._played_until - now <= _AHEAD_S:
             pcm = self._ring.pull(usrp.FRAME_BYTES)
             if not pcm:
                 break

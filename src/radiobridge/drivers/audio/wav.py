@@ -146,9 +146,10 @@ class _Writer:
 
     def __init__(self, path: Path, rate: int) -> None:
         try:
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115  closed by `close`
+            self._raw = path.open("wb")
         except OSError as error:
             raise _unusable(path, error.strerror or str(error)) from None
+        self._file = wave.open(self._raw, "wb")  # noqa: SIM115  closed by `close`
         self._file.setnchannels(1)
         self._file.setsampwidth(SAMPLE_BYTES)
         self._file.setframerate(rate)
@@ -164,11 +165,14 @@ class _Writer:
         self._thread.join()
         with suppress(OSError):
             self._file.close()
+        with suppress(OSError):
+            self._raw.close()
 
     def _work(self) -> None:
         while (pcm := self._queue.get()) is not None:
             with suppress(OSError):  # a full disk: the rest is missing, the radio goes on
                 self._file.writeframes(pcm)
+                self._raw.flush()
 
 
 def _load(path: Path, rate: int) -> bytes:
