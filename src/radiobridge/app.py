@@ -32,7 +32,7 @@ from radiobridge.console.api import ApiServer
 from radiobridge.core.jitter import JitterSettings
 from radiobridge.core.preroll import Preroll, PrerollSettings
 from radiobridge.core.squelch import Squelch, SquelchMode, SquelchSettings
-from radiobridge.core.transmit import NotDelivered, Transmit, TransmitSettings
+from radiobridge.core.transmit import Transmit, TransmitSettings
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
@@ -46,7 +46,6 @@ from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import AgencyId, GatewayId, RadioName, parse_talkgroup
-from radiobridge.model.voice import Claim
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, Agreements, ControlPlane
 from radiobridge.services.directory import Directory
@@ -193,7 +192,7 @@ class Running:
         papers = Papers(me, signing_key=identity.signing, hpke_key=identity.hpke, bridge=bridge)
         keys = VoiceKeys(me, secrets.token_bytes, _stored_epochs(store))
         gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
-        keepers = self._radios(config, keyer)
+        keepers = self._radios(config, keyer, gateway)
         gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
         await gateway.start(_links(self.loaded), self._loopback)
         self._closing.push_async_callback(gateway.stop)
@@ -258,13 +257,15 @@ class Running:
         )
         return gateway
 
-    def _radios(self, config: GatewayConfig, keyer: KeyerClient) -> list[SoundKeeper]:
+    def _radios(
+        self, config: GatewayConfig, keyer: KeyerClient, gateway: Gateway
+    ) -> list[SoundKeeper]:
         """Build every radio, ready to play before its sound is open."""
         keepers = []
         for text, radio in config.radios.items():
             name = RadioName(text)
             audio = _audio_device(name, radio, keyer, config)
-            runner, keeper = _build_radio(name, radio, config, audio, keyer, self._voice)
+            runner, keeper = _build_radio(name, radio, config, audio, keyer, self._voice, gateway)
             self._voice.runners[name] = runner
             keepers.append(keeper)
         for name, runner in self._voice.runners.items():
@@ -279,6 +280,7 @@ def _build_radio(
     audio: AudioDevice,
     keyer: KeyerClient,
     voice: VoicePlane,
+    gateway: Gateway,
 ) -> tuple[RadioRunner, SoundKeeper]:
     """Return the runner of one radio, and who keeps its sound open."""
     squelch = Squelch(_squelch_settings(radio))
@@ -316,24 +318,11 @@ def _build_radio(
         limiter=Limiter(audio.rate, gain_db=radio.transmit.gain),
         ports=DownlinkPorts(
             own_transmission=runner.own_transmission,
-            not_delivered=partial(_not_delivered, runner, voice),
-            played=_played,
+            not_delivered=lambda claim, why, _now: gateway.not_delivered(runner, claim, why),
         ),
     )
     runner.assemble(up, down)
     return runner, keeper
-
-
-def _not_delivered(
-    runner: RadioRunner, voice: VoicePlane, claim: Claim | None, why: NotDelivered, now: float
-) -> None:
-    del now
-    runner.not_delivered(claim, why)
-    voice.counters[f"not-delivered-{why.reason.value}"] += 1
-
-
-def _played(claim: Claim, now: float) -> None:
-    del claim, now
 
 
 def _squelch_settings(radio: RadioConfig) -> SquelchSettings:

@@ -74,7 +74,7 @@ class PartnerConfig(Settings):
 
 
 class PartnersConfig(Settings):
-    """`partners.yaml`: agencies and their keys; the own agency's key may stand here too."""
+    """`partners.yaml`: agencies and their keys, the own one among them: it proves the roster."""
 
     partners: dict[Id, PartnerConfig]
     """The agencies, by id."""

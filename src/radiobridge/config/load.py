@@ -50,7 +50,7 @@ class LoadedGateway:
     config: GatewayConfig
     map: TalkgroupMap
     partners: dict[AgencyId, Partner]
-    """Trusted agencies; the own one too, where the file names it."""
+    """Trusted agencies, the own one among them."""
     plans: tuple[Terms, ...]
     base: Path
     """The folder of the gateway's file, absolute."""

@@ -81,6 +81,15 @@ def _member(talkgroup: TalkgroupId, config: MemberConfig) -> Member:
 def check_partners(file: PartnersFile, agency: str, report: Report) -> None:
     """Note agencies whose names or keys cannot both stand."""
     same_but_for_case(report, file.tree, ("partners",))
+    if agency not in file.names():
+        report.wrong(
+            file.tree,
+            ("partners",),
+            f"the own agency {agency} is missing, whose key proves the roster; add it with "
+            "`radiobridge keys trust`",
+            f"l'agence {agency} elle-même manque, dont la clé prouve le registre; ajoutez-la par "
+            "`radiobridge keys trust`",
+        )
     keys: dict[bytes, str] = {}
     for name, partner in file.config.partners.items():
         loc: Loc = ("partners", name)

@@ -52,6 +52,8 @@ WORD_KEY = "word/"
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
+_OVER = frozenset({Reason.NOT_OURS, Reason.EXPIRED, Reason.WITHDRAWN, Reason.TOO_FEW})
+
 _RETRY_S = 5.0
 """After a store that failed: when keys and words are tried again."""
 
@@ -108,6 +110,7 @@ class ControlPlane:
         self._pending: dict[str, tuple[bytes, str]] = {}
         self._last: dict[str, bytes] = {}
         self._states: tuple[PatchState, ...] = ()
+        self._known: frozenset[AgencyId] = frozenset()
         self._map: VoiceMap | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
@@ -183,12 +186,15 @@ class ControlPlane:
             self.document(topic, raw, link)
 
     def _take_rosters(self) -> None:
-        for agency in self._directory.agencies:
+        """Tell the patches who is who; who is trusted no more is nobody."""
+        trusted = self._directory.agencies
+        for agency in trusted | self._known:
             roster = self._directory.rosters.get(agency)
             if roster is None:
                 self._patches.drop_roster(agency)
             else:
                 self._patches.roster(roster)
+        self._known = trusted
 
     def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> None:
         now_ms = self._bridge.now_ms()
@@ -254,13 +260,32 @@ class ControlPlane:
         in_force = tuple(state.effective for state in states if state.in_force)
         routes = Routes.for_gateway(self._me, self._agreements.talkgroups, in_force)
         listeners = {tg: self._listeners(tg, routes, in_force, now_ms) for tg in routes.sends}
-        voice_map = _voice_map(routes, listeners)
+        voice_map = _voice_map(routes, listeners, self._speakers(routes, now_ms))
         if voice_map != self._map:
             self._map = voice_map
             self._apply(voice_map)
         for talkgroup, who in listeners.items():
             self._carry_out(self._keys.follow(talkgroup, who, now_ms))
         self._carry_out(self._keys.tick(now_ms))
+        self._forget_keys(routes, now_ms)
+
+    def _speakers(self, routes: Routes, now_ms: int) -> frozenset[tuple[GatewayId, bytes]]:
+        """Return who may send voice, with their keys: a changed roster changes the map."""
+        agencies = {talkgroup.agency for talkgroup in routes.sources}
+        entries = self._directory.holders(agencies, Right.VOICE, now_ms)
+        return frozenset((entry.gateway, entry.signing_key) for entry in entries)
+
+    def _forget_keys(self, routes: Routes, now_ms: int) -> None:
+        """Keep the keys of what is heard, or will be when all have agreed; no others."""
+        wanted = set(routes.sources)
+        for state in self._states:
+            if state.reason not in _OVER:
+                wanted |= {member.talkgroup for member in state.terms.members}
+        agencies = {talkgroup.agency for talkgroup in wanted}
+        gateways = [e.gateway for e in self._directory.holders(agencies, Right.VOICE, now_ms)]
+        self._keys.keep_only(
+            {(gw, tg) for tg in wanted for gw in gateways if gw.agency == tg.agency}
+        )
 
     def _listeners(
         self, talkgroup: TalkgroupId, routes: Routes, in_force: tuple[Terms, ...], now_ms: int
@@ -441,7 +466,11 @@ def _patch_status(state: PatchState) -> dict[str, Any]:
     }
 
 
-def _voice_map(routes: Routes, listeners: Mapping[TalkgroupId, frozenset[Listener]]) -> VoiceMap:
+def _voice_map(
+    routes: Routes,
+    listeners: Mapping[TalkgroupId, frozenset[Listener]],
+    speakers: frozenset[tuple[GatewayId, bytes]],
+) -> VoiceMap:
     sources = {*routes.sources, *routes.sends}
     members = {tg: m for group in routes.groups for tg, m in group.members.items()}
     return VoiceMap(
@@ -451,6 +480,7 @@ def _voice_map(routes: Routes, listeners: Mapping[TalkgroupId, frozenset[Listene
         hears=routes.sources,
         remote=frozenset(tg for tg, who in listeners.items() if who),
         members=members,
+        speakers=speakers,
     )
 
 

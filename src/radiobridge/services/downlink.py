@@ -58,8 +58,6 @@ class DownlinkPorts:
     own_transmission: Callable[[bool, float], None]
     """This radio asks to transmit or transmits (True), or has stopped (False)."""
     not_delivered: Callable[[Claim | None, NotDelivered, float], None]
-    played: Callable[[Claim, float], None]
-    """A spurt has been played to its end."""
 
 
 class Downlink:
@@ -288,11 +286,8 @@ class Downlink:
 
     def _finish_current(self, now: float) -> None:
         """Everything of the spurt is on the air: tail, or the next one without unkeying."""
-        current = self._current
         self._forget_current()
         self._apply(self.transmit.end(now), now)
-        if current is not None:
-            self._ports.played(current.claim, now)
         self._next_waiting(now)
 
     def _next_waiting(self, now: float) -> None:

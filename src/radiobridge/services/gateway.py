@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,10 @@ import structlog
 
 from radiobridge.core.floor import FloorChange, FloorEvent
 from radiobridge.core.presence import GatewayPresence, PresenceBook, PresenceWord
+from radiobridge.core.transmit import NotDelivered
 from radiobridge.errors import CommandError, RemoteProtocolError, StoreError
-from radiobridge.model.ids import GatewayId, RadioName
+from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
+from radiobridge.model.voice import Claim
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.papers import Papers
@@ -37,7 +40,8 @@ log = structlog.get_logger()
 INHIBIT_KEY = "inhibit/"
 HEAD_S = 30.0
 HEAD_LIFE_MS = 90_000
-PRESENCE_LIFE_MS = 24 * 3600 * 1000
+PRESENCE_LIFE_MS = 366 * 24 * 3600 * 1000
+"""A will is signed when its connection begins, and must still count when it ends."""
 NOTICE_LIFE_MS = 60_000
 
 
@@ -91,6 +95,7 @@ class Gateway:
         self._connections: dict[str, _Connection] = {}
         self._shown: tuple[RadioPresence, ...] = ()
         self._presence = PresenceBook()
+        self._refusals: deque[dict[str, Any]] = deque(maxlen=20)
         self._head_at = 0.0
         self._housekeeping: asyncio.Task[None] | None = None
         control.heard = self._heard
@@ -153,11 +158,45 @@ class Gateway:
             self._partner(self._presence.heard(word, link, time.monotonic()))
         elif topic.kind is TopicKind.SPURT:
             notice = SpurtNotice.from_body(document.body)
+            if notice.state is SpurtState.REFUSED and notice.talkgroup.agency == self._me.agency:
+                self._refused(sender, notice)
+                return
             log.info("spurt-notice", sender=str(sender), talkgroup=str(notice.talkgroup),
                      state=notice.state.value, radio=str(notice.radio),
                      reason=notice.reason)  # fmt: skip
         elif topic.kind is TopicKind.HEAD:
             Head.from_body(document.body)
+
+    def _refused(self, where: GatewayId, notice: SpurtNotice) -> None:
+        """A spurt of ours was not delivered somewhere: the talker's side must know."""
+        self._refusals.append(
+            {
+                "gateway": str(where),
+                "radio": str(notice.radio),
+                "talkgroup": str(notice.talkgroup),
+                "start_ms": notice.start_ms,
+                "reason": notice.reason,
+            }
+        )
+        log.warning("not-delivered-at", partner=str(where), radio=str(notice.radio),
+                    talkgroup=str(notice.talkgroup), reason=notice.reason)  # fmt: skip
+
+    def not_delivered(self, runner: RadioRunner, claim: Claim | None, why: NotDelivered) -> None:
+        """Tell the talker's side that a spurt was not put on the air here."""
+        runner.not_delivered(claim, why)
+        self._voice.counters[f"not-delivered-{why.reason.value}"] += 1
+        if claim is None or claim.sender == self._me:
+            return
+        notice = SpurtNotice(
+            talkgroup=claim.talkgroup,
+            start_ms=claim.start_ms,
+            talk_class=claim.talk_class,
+            priority=claim.priority,
+            radio=runner.name,
+            state=SpurtState.REFUSED,
+            reason=why.reason.value,
+        )
+        self._publish_notice(runner.talkgroup, notice)
 
     def _partner(self, change: GatewayPresence | None) -> None:
         if change is not None:
@@ -170,7 +209,8 @@ class Gateway:
         if claim.sender != self._me:
             return
         started = event.change is FloorChange.TAKEN
-        self.notice(
+        self._publish_notice(
+            claim.talkgroup,
             SpurtNotice(
                 talkgroup=claim.talkgroup,
                 start_ms=claim.start_ms,
@@ -179,14 +219,14 @@ class Gateway:
                 radio=self._voice.speakers[claim.talkgroup],
                 state=SpurtState.STARTED if started else SpurtState.ENDED,
                 reason="" if started else event.change.value,
-            )
+            ),
         )
 
-    def notice(self, notice: SpurtNotice) -> None:
-        """Publish who talks, or what could not be delivered here, beside the voice."""
-        if not self._voice.leaves(notice.talkgroup):
+    def _publish_notice(self, talkgroup: TalkgroupId, notice: SpurtNotice) -> None:
+        """Publish for display and record, on the topic of an own talkgroup, beside its voice."""
+        if not self._voice.leaves(talkgroup):
             return
-        topic = spurt_topic(self._me, notice.talkgroup.name)
+        topic = spurt_topic(self._me, talkgroup.name)
         expires_ms = self._bridge.now_ms() + NOTICE_LIFE_MS
         self._papers.notice(topic, notice.to_body(), expires_ms=expires_ms)
 
@@ -246,7 +286,11 @@ class Gateway:
 
     def voice(self, topic: str, payload: bytes, link: str) -> None:
         """Take a voice packet of a link (spi.LinkSink)."""
-        self._voice.voice(topic, payload, link)
+        try:
+            self._voice.voice(topic, payload, link)
+        except Exception:
+            self._voice.counters["errors"] += 1
+            log.exception("voice-error", topic=topic[:200], link=link)
 
     def document(self, topic: str, payload: bytes, link: str) -> None:
         """Take a document of a link (spi.LinkSink)."""
@@ -297,6 +341,7 @@ class Gateway:
             "partners": [self._partner_status(one) for one in self._presence.gateways()],
             "patches": self._control.status(),
             "floor": voice["floor"],
+            "not_delivered": list(self._refusals),
             "counters": {**self._control.counters, **voice["counters"]},
         }
 

@@ -62,6 +62,8 @@ class VoiceMap:
     """Own talkgroups that another gateway is entitled to hear; the others never leave."""
     members: Mapping[TalkgroupId, Member] = field(default_factory=dict)
     """Members of patches in force: what they may claim."""
+    speakers: frozenset[tuple[GatewayId, bytes]] = frozenset()
+    """Gateways that may send, with their Ed25519 keys; `VoicePorts.signer_of` looks them up."""
 
 
 class _Heard:
