@@ -27,10 +27,10 @@ from radiobridge.model.interface import CorChanged, InterfaceEvent, KeyAnswer, K
 from radiobridge.model.voice import PcmFrame
 from radiobridge.wire import usrp
 
-FIRST_SILENCE_S = 0.02
-"""After the key without voice for that long, silence keys a peer that goes by voice packets."""
 SILENCE_S = 0.045
-"""A stream without voice for that long is kept alive by silence."""
+"""A stream without voice for that long is kept alive, or keyed at a peer that goes by voice packets
+alone, by silence. Not earlier: a peer plays packets one after the other, so that silence sent just
+before the first voice would delay the whole spurt."""
 COR_GONE_S = 0.2
 """COR ends when nothing has come for that long."""
 PROBE_S = 1.0
@@ -101,7 +101,7 @@ class UsrpInterface:
         now = time.monotonic()
         self._keyed = True
         self.poll_s = _KEYED_POLL_S
-        self._send_by = now + FIRST_SILENCE_S
+        self._send_by = now + SILENCE_S
         self._send(usrp.key_only(self._next(), keyed=True))
         self._events.append(KeyAnswered(answer=KeyAnswer.GRANTED, at=now))
 
