@@ -28,7 +28,7 @@ class Playout:
         self.end = 0
         """One past the last sample queued or played."""
         self.underruns = 0
-        """Packets that came too late to follow the one before."""
+        """Packets with sound that came too late to follow the one before."""
         self.overruns = 0
         """Packets dropped because `BOUND_S` were queued."""
 
@@ -36,7 +36,7 @@ class Playout:
         """Queue one packet that arrived at position `arrival`."""
         if arrival > self.end or not self._open:
             late = arrival - self.end
-            if self._open and late < STREAM_GAP_S * RATE:
+            if self._open and late < STREAM_GAP_S * RATE and samples.any():
                 self.underruns += 1
             start = max(arrival + self._delay, self.end, self._played)
         else:

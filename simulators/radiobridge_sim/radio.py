@@ -2,8 +2,9 @@
 
 Sound comes and goes as USRP over UDP. How it is keyed depends on the kind:
 
-- `Keying.USRP`: the stream is the key (an AllStarLink node). A voice packet keys; a header alone
-  unkeys once everything before it has been played; so does a stream that stops for 100 ms.
+- `Keying.USRP`: the stream is the key. Every voice packet keys (AllStarLink goes by these alone),
+  and so does a header that says so (DVSwitch). A header that says otherwise unkeys once everything
+  before it has been played; so does a stream that stops for 100 ms.
   It sends voice only while its receiver is open, and a header alone after it.
 - `Keying.SERIAL`: a serial device (CCDI or bare lines) calls `ptt`, and gets COR by `on_cor`.
   PTT off drops the carrier at once, with whatever is not yet played. It sends sound continuously.
@@ -128,15 +129,21 @@ class DonorRadio(AirUnit):
     def take(self, packet: UsrpPacket) -> None:
         """Take one packet: voice to play, or the end of a transmission."""
         arrival = self._index(packet.at)
-        if packet.samples is None:
+        if packet.samples is not None:
+            self.playout.put(packet.samples, arrival)
+        elif not packet.keyed:
             self.playout.finish()
-            if self.settings.keying is Keying.USRP and self._stream_keyed and not packet.keyed:
-                self._stream(on=False, at=max(packet.at, self._time(self.playout.end)), cause="end")
-            return
-        self._last_packet = arrival
-        self.playout.put(packet.samples, arrival)
-        if self.settings.keying is Keying.USRP and not self._stream_keyed:
-            self._stream(on=True, at=packet.at, cause="voice")
+        if self.settings.keying is Keying.USRP:
+            self._follow_stream(packet, arrival)
+
+    def _follow_stream(self, packet: UsrpPacket, arrival: int) -> None:
+        if packet.keyed or packet.samples is not None:
+            self._last_packet = arrival
+            if not self._stream_keyed:
+                cause = "flag" if packet.samples is None else "voice"
+                self._stream(on=True, at=packet.at, cause=cause)
+        elif self._stream_keyed:
+            self._stream(on=False, at=max(packet.at, self._time(self.playout.end)), cause="end")
 
     def _stream(self, *, on: bool, at: float, cause: str) -> None:
         self._stream_keyed = on

@@ -55,6 +55,13 @@ def test_a_packet_too_late_leaves_a_gap_that_is_counted() -> None:
     assert int(np.flatnonzero(heard == 2)[0]) == 40 + FRAME + 30 + 40
 
 
+def test_late_silence_is_no_underrun() -> None:
+    playout = Playout()
+    playout.put(packet(1), arrival=0)
+    playout.put(packet(0), arrival=400)
+    assert playout.underruns == 0
+
+
 def test_a_new_stream_is_no_underrun() -> None:
     playout = Playout()
     playout.put(packet(1), arrival=0)

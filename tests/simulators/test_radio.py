@@ -74,6 +74,19 @@ def test_a_voice_packet_keys_and_a_header_unkeys_once_all_is_played() -> None:
     assert len(loud) == 2 * FRAME
 
 
+def test_a_header_that_says_so_keys_before_any_voice() -> None:
+    bench = Bench(usrp())
+    bench.run(0.1)
+    bench.radio.take(UsrpPacket(True, None, ZERO + 0.1))
+    bench.run(0.13)
+    bench.voice(0.13)
+    bench.end(0.151)
+    bench.run(0.3)
+    assert bench.line("PTT") == [(0.1, 1, "flag"), (0.155, 0, "end")]
+    carrier = bench.unit.heard_carrier
+    assert [(h.start, h.end) for h in carrier] == [(800, 1240)]
+
+
 def test_a_stream_that_stops_unkeys() -> None:
     bench = Bench(usrp())
     bench.run(0.1)
