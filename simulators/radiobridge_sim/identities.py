@@ -15,9 +15,9 @@ VALID = dt.timedelta(days=2)
 
 
 def make_identities(folder: Path, sides: Sequence[Side], now: dt.datetime) -> None:
-    """Make each side's keys, its signed roster, and its file of the agencies that it trusts: all, itself included.
+    """Make each side's keys, its signed roster, and its file of the agencies that it trusts.
 
-    Everything goes to `folder/<agency>/`. Raises KeyFileError.
+    It trusts all of them, itself included. All files go to `folder/<agency>/`. Raises KeyFileError.
     """
     agencies = {side.agency: _make_agency(folder / str(side.agency), side, now) for side in sides}
     for side in sides:

@@ -30,6 +30,9 @@ BLOCK = RATE // 200
 """5 ms."""
 
 BLOCK_MS = 1000 * BLOCK / RATE
+HOLE_MS = 10.0
+"""A shorter hole, or less time put in, is not counted as one."""
+
 EARLIEST = -RATE // 50
 LATEST = RATE
 """Delays from -20 ms to 1 s are looked for."""
@@ -78,8 +81,8 @@ class PhraseMeasure:
     matches: tuple[Match, ...]
     missing_ms: float
     """Holes and pieces cut out, inside the phrase."""
-    inserted_ms: float
-    """Time put in inside speech."""
+    shifts: tuple[Shift, ...]
+    """Where the delay changes."""
     clipped_start_ms: float
     clipped_end_ms: float
     level_change_db: float
@@ -89,6 +92,12 @@ class PhraseMeasure:
     def lags_ms(self) -> list[float]:
         """Return the delay of each window found, in ms."""
         return [1000.0 * m.lag / RATE for m in self.matches]
+
+    @property
+    def inserted_ms(self) -> float:
+        """Return the time put in inside speech."""
+        inside = (s.samples for s in self.shifts if not s.in_pause)
+        return 1000.0 * sum(samples for samples in inside if samples > 0) / RATE
 
     @property
     def found(self) -> float:
@@ -102,10 +111,10 @@ class PhraseMeasure:
 
     @property
     def whole(self) -> bool:
-        """Tell whether everything said was heard, and nothing in between."""
-        faults = self.missing_ms + self.inserted_ms
+        """Tell whether everything said was heard, and nothing of 10 ms or more in between."""
+        faults = max(self.missing_ms, self.inserted_ms)
         clipped = max(self.clipped_start_ms, self.clipped_end_ms)
-        return self.found >= 0.9 and faults == 0.0 and clipped <= BLOCK_MS
+        return self.found >= 0.9 and faults < HOLE_MS and clipped <= BLOCK_MS
 
 
 def measure_phrase(said: Pcm, heard: Pcm, start: int, end: int, phrase: str = "") -> PhraseMeasure:
@@ -127,13 +136,12 @@ def measure_phrase(said: Pcm, heard: Pcm, start: int, end: int, phrase: str = ""
     alive = np.flatnonzero(active & present)
     first, last = (int(alive[0]), int(alive[-1])) if len(alive) else (len(active), -1)
     cut = sum(-s.samples for s in shifts if s.samples < 0 and not s.in_pause)
-    put_in = sum(s.samples for s in shifts if s.samples > 0 and not s.in_pause)
     return PhraseMeasure(
         phrase=phrase,
         windows=windows,
         matches=tuple(matches),
         missing_ms=_holes_ms(active, present, first, last) + 1000.0 * cut / RATE,
-        inserted_ms=1000.0 * put_in / RATE,
+        shifts=tuple(shifts),
         clipped_start_ms=BLOCK_MS * max(0, first - int(spoken[0])),
         clipped_end_ms=BLOCK_MS * max(0, int(spoken[-1]) - last),
         level_change_db=_level_change(mouth, ear, active & present, lags),
@@ -287,7 +295,7 @@ def _holes_ms(
         if active[block] and not present[block]:
             run += 1
             continue
-        total += run if run > 1 else 0
+        total += run if run * BLOCK_MS >= HOLE_MS else 0
         run = 0
     return total * BLOCK_MS
 
@@ -307,7 +315,7 @@ def _nothing(phrase: str, windows: int, active: NDArray[np.bool_]) -> PhraseMeas
         windows=windows,
         matches=(),
         missing_ms=spoken,
-        inserted_ms=0.0,
+        shifts=(),
         clipped_start_ms=spoken,
         clipped_end_ms=spoken,
         level_change_db=0.0,

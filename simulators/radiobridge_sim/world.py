@@ -7,7 +7,6 @@ ports. `stop` ends everything, in whatever state it is.
 
 import contextlib
 import datetime as dt
-import random
 import secrets
 import signal
 import sys
@@ -29,11 +28,13 @@ from radiobridge_sim.identities import make_identities
 from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.radio import DonorRadio
-from radiobridge_sim.sound import RATE, STEP
+from radiobridge_sim.sound import FRAME, RATE, STEP
 from radiobridge_sim.ticker import Ticker
 
 QUIET_S = 0.4
 """Nobody has transmitted for this long: the exchange is over."""
+
+STEPS_PER_FRAME = FRAME // STEP
 
 POLL_S = 0.05
 READY_S = 30.0
@@ -48,14 +49,16 @@ class WorldError(RadioBridgeError):
 class World:
     """Two sides and everything between them."""
 
-    def __init__(self, folder: Path, sides: tuple[Side, Side], *, seed: int = 1) -> None:
+    def __init__(self, folder: Path, sides: tuple[Side, Side]) -> None:
         self.folder = folder
         self.sides = sides
         self.zero = time.monotonic()
         """The common time zero of all recordings and logs, CLOCK_MONOTONIC s."""
+        self.zero_utc = dt.datetime.now(dt.UTC)
+        """The same instant on the wall clock."""
         self.lines = LineLog()
         self.brokers: list[Broker] = []
-        self._random = random.Random(seed)
+        self._phases = dict.fromkeys((side.unit for side in sides), 0)
         self._phrases = {name: p.samples() for name, p in load_phrases().items()}
         self._stack = contextlib.ExitStack()
         self._units = {side.unit: Handheld(side.unit, hz=side.hz) for side in sides}
@@ -242,8 +245,14 @@ class World:
     # -- what people do ----------------------------------------------------------------------
 
     def begin(self, side: Side, phrase: str) -> Said:
-        """Have a handheld begin a phrase now, at any phase of the 20 ms grids; do not wait."""
-        step = self.clock.soon() + self._random.randrange(4)
+        """Have a handheld begin a phrase now; do not wait.
+
+        A phrase may begin anywhere in the 20 ms frames of the donor radio that hears it. Each side
+        takes the four steps of a frame in turn, so that no delay is a matter of luck.
+        """
+        phase = self._phases[side.unit] = (self._phases[side.unit] + 1) % STEPS_PER_FRAME
+        step = self.clock.soon()
+        step += (phase + self.radio(side).settings.grid_steps - step) % STEPS_PER_FRAME
         return self.unit(side).say(phrase, self._phrases[phrase], step=step)
 
     def say(self, side: Side, phrase: str) -> Said:

@@ -40,6 +40,7 @@ def make_report(
         "steps": [result.to_json(language) for result in story.results],
         "voice": voice_entries(story.exchanges),
         "phrases": _phrases(story),
+        "zero": story.world.zero_utc.isoformat(timespec="microseconds"),
         "simulation": _simulation(story.world),
         "language": language.value,
         "version": version("radiobridge"),

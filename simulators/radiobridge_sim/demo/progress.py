@@ -69,7 +69,8 @@ class Progress:
 
     def note(self, text: Text, style: str = "") -> None:
         """Show one line."""
-        self.console.print(text.to(self.language), style=style, highlight=False, markup=False)
+        words = text.to(self.language)
+        self.console.print(words, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def step(self, result: StepResult) -> None:
         """Show how a step ended."""

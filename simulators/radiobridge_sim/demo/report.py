@@ -8,6 +8,7 @@ from typing import Any
 from radiobridge.text import Language, Text
 from radiobridge_sim.demo.exchange import Exchange
 from radiobridge_sim.measure import percentile
+from radiobridge_sim.sound import RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,10 @@ def _phrase(entry: Exchange) -> dict[str, Any]:
         "missing_ms": measured.missing_ms,
         "clipped_start_ms": measured.clipped_start_ms,
         "clipped_end_ms": measured.clipped_end_ms,
+        "shifts": [
+            {"at_s": s.at / RATE, "ms": 1000.0 * s.samples / RATE, "in_pause": s.in_pause}
+            for s in measured.shifts
+        ],
         "cor_to_ptt_ms": _rounded(entry.cor_to_ptt_ms),
         "whole": measured.whole,
     }

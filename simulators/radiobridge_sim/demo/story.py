@@ -105,7 +105,7 @@ class Story:
         self.progress.doing(Text("the other agency agrees", "l'autre agence accepte"))
         self.world.set_plans(self.states, {FIRST: self._plan})
         agreed = self.world.comes_true(self._both_in_force(FIRST), AGREE_S)
-        heard = self._heard(self.states, "call-en", "position-en", "dont-shoot-en")
+        heard = self._heard(self.states, "call-en", "dont-shoot-en", "position-en", "dont-shoot-en")
         return self._voice_result(
             "heard-after-consent",
             Text(
@@ -117,7 +117,9 @@ class Story:
 
     def reply_heard(self) -> StepResult:
         """The reply comes back, in French."""
-        heard = self._heard(self.canada, "reply-fr", "ne-tirez-pas-fr")
+        heard = self._heard(
+            self.canada, "reply-fr", "ne-tirez-pas-fr", "still-there-fr", "ne-tirez-pas-fr"
+        )
         title = Text("The reply, in French, is heard", "La réponse, en français, est entendue")
         return self._voice_result("reply-heard", title, heard, agreed=True)
 
