@@ -73,8 +73,9 @@ def make_agency(
 ) -> None:
     """Draw the agency's key."""
     name = _id(parse_agency, agency) if agency is not None else None
+    public_path = _public_path(out, public)
     part = create_agency_key(out, name).public
-    _made(out, public, part, {"agency": agency or ""}, as_json=as_json)
+    _made(out, public_path, part, {"agency": agency or ""}, as_json=as_json)
     if not as_json:
         typer.echo(_NEXT["agency"])
 
@@ -87,8 +88,9 @@ def make_gateway(
     as_json: JsonOption = False,
 ) -> None:
     """Draw a gateway's keys."""
+    public_path = _public_path(out, public)
     part = create_gateway_keys(out, _id(parse_gateway, gateway)).public
-    _made(out, public, part, {"gateway": gateway}, as_json=as_json)
+    _made(out, public_path, part, {"gateway": gateway}, as_json=as_json)
     if not as_json:
         typer.echo(_NEXT["gateway"])
 
@@ -193,16 +195,25 @@ _NEXT = {
 }
 
 
+def _public_path(out: Path, public: Path | None) -> Path:
+    """Return where the public part goes; checked before a key is made."""
+    if public is not None and not public.parent.is_dir():
+        raise wrong(
+            f"{public.parent} is no folder; make it, or leave --public out",
+            f"{public.parent} n'est pas un dossier; créez-le ou omettez --public",
+        )
+    return public or out.with_name(f"{out.name}.pub")
+
+
 def _made(
     out: Path,
-    public: Path | None,
+    public_path: Path,
     part: AgencyPublic | GatewayPublic,
     names: dict[str, str],
     *,
     as_json: bool,
 ) -> None:
-    """Write the public part beside the key file and say where both are."""
-    public_path = public or out.with_name(f"{out.name}.pub")
+    """Write the public part of the new key file, and say where both are."""
     write_public(public_path, part)
     row = {
         **names,
