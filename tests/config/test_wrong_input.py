@@ -312,6 +312,10 @@ CASES = {
         A, "us.cbp: {key: ", "us.cbp: {key: AA", "us.cbp", "partners.us.cbp.key",
         "not an Ed25519 public key (43 characters of base64url)", "clé publique Ed25519",
     ),
+    "partners without the own agency": Case(
+        A, "ca.opp:", "ca.rcmp:", "partners:", "partners",
+        "the own agency ca.opp is missing", "l'agence ca.opp elle-même manque",
+    ),
     "partners in two cases": Case(
         A, "us.cbp:", "CA.OPP: {key: 1, label: {en: a, fr: b}}\n  us.cbp:", "CA.OPP",
         "partners.CA.OPP", "differ in case only", "ne diffèrent que par la casse",

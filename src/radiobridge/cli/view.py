@@ -15,14 +15,14 @@ from radiobridge.text import Language, Text
 Json: TypeAlias = Mapping[str, Any]
 
 _MS_FROM = 10_000_000_000
-"""A time above this is in ms since 1970, below it in s."""
+"""A time above this is in ms since 1970, below it in s (year 2286)."""
 
 
 def print_status(status: Json, language: Language, console: Console | None = None) -> None:
     """Print all of a gateway's status."""
     out = console or Console(highlight=False)
     out.print(_headline(status, language))
-    out.print(_clock(status.get("clock") or {}, language))
+    out.print(_clock(status.get("clock"), language))
     tables = (
         _links(_rows(status, "links"), language),
         radio_table(_rows(status, "radios"), language),
@@ -41,7 +41,11 @@ def print_radios(radios: Iterable[Json], language: Language, out: Console | None
 
 
 def _rows(status: Json, key: str) -> list[Json]:
-    return [row for row in status.get(key) or () if isinstance(row, Mapping)]
+    return [row for row in _list(status.get(key)) if isinstance(row, Mapping)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _headline(status: Json, language: Language) -> Styled:
@@ -53,8 +57,8 @@ def _headline(status: Json, language: Language) -> Styled:
     return line
 
 
-def _clock(clock: Json, language: Language) -> Styled:
-    if clock.get("synchronised"):
+def _clock(clock: object, language: Language) -> Styled:
+    if isinstance(clock, Mapping) and clock.get("synchronised"):
         text, style = Text("clock synchronised", "horloge synchronisée"), "green"
     else:
         text, style = (
@@ -124,7 +128,7 @@ def _patches(rows: Iterable[Json], language: Language) -> Table:
     )
     for row in rows:
         state = _state("in-force" if row.get("in_force") else "not-in-force", language)
-        members = Styled("\n".join(_member(m, language) for m in row.get("members") or ()))
+        members = Styled("\n".join(_member(m, language) for m in _list(row.get("members"))))
         why = _plain(row.get("why") or row.get("reason"), language)
         name = _cell(_plain(row.get("id"), language))
         table.add_row(name, state, members, _cell(why))
@@ -142,7 +146,7 @@ def _member(member: object, language: Language) -> str:
 def _floor(rows: Iterable[Json], language: Language) -> Table:
     table = _table(language, Text("joined talkgroups", "groupes réunis"), Text("talks", "parle"))
     for row in rows:
-        groups = ", ".join(_plain(name, language) for name in row.get("talkgroups") or ())
+        groups = ", ".join(_plain(name, language) for name in _list(row.get("talkgroups")))
         table.add_row(_cell(groups), _cell(_holder(row.get("holder"), language)))
     return table
 
@@ -214,6 +218,8 @@ def _since(value: object, word: str = "") -> str:
         shown = value
     elif isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         seconds = value / 1000 if value > _MS_FROM else value
+        if seconds > _MS_FROM:
+            return ""
         shown = datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     else:
         return ""

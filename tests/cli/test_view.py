@@ -1,0 +1,128 @@
+"""What an operator sees of a gateway, and that nothing the API may say breaks it."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from radiobridge.cli.view import print_status
+from radiobridge.text import Language
+
+STATUS: dict[str, Any] = {
+    "gateway": "ca.opp/windsor",
+    "version": "0.1.0",
+    "since": 1_767_225_600_000,
+    "clock": {"synchronised": True, "bridge_ms": 1_767_225_600_000},
+    "links": [
+        {"name": "opp", "up": True, "since": 1_767_225_600_000, "reason": {"en": "", "fr": ""}},
+        {
+            "name": "cbp",
+            "up": False,
+            "since": 1_767_225_600.5,
+            "reason": {"en": "connection refused", "fr": "connexion refusée"},
+        },
+    ],
+    "radios": [
+        {
+            "name": "tac1",
+            "talkgroup": "ca.opp/TAC1",
+            "interface": "up",
+            "audio": "lost",
+            "cor": True,
+            "ptt": False,
+            "state": "lead-in",
+            "inhibited": False,
+            "level_dbfs": -19.7,
+            "counters": {"late": 3},
+            "tomorrow": [1],
+        },
+        {"name": "tac2", "state": "idle", "inhibited": True, "level_dbfs": None},
+    ],
+    "partners": [{"agency": "us.cbp", "gateway": "us.cbp/detroit", "online": False, "since": 0}],
+    "patches": [
+        {
+            "id": "bridge",
+            "in_force": False,
+            "reason": "TERMS_DIFFER",
+            "why": {"en": "us.cbp has another host", "fr": "us.cbp a un autre hôte"},
+            "members": [{"talkgroup": "ca.opp/TAC1", "access": "listen"}, "us.cbp/D1"],
+        }
+    ],
+    "floor": [{"talkgroups": ["ca.opp/TAC1", "us.cbp/D1"], "holder": None}],
+    "counters": {"anything": 1},
+}
+
+
+def shown(status: dict[str, Any], language: Language) -> str:
+    out = StringIO()
+    print_status(status, language, Console(file=out, width=160, color_system=None))
+    return out.getvalue()
+
+
+ENGLISH = [
+    "ca.opp/windsor",
+    "clock synchronised",
+    "connection refused",
+    "keying up",
+    "-20 dBFS",
+    "inhibited",
+    "offline",
+    "not in force",
+    "us.cbp has another host",
+    "ca.opp/TAC1 (listens)",
+]
+FRENCH = [
+    "horloge synchronisée",
+    "connexion refusée",
+    "monte en émission",
+    "interdite",
+    "hors ligne",
+    "pas en vigueur",
+    "us.cbp a un autre hôte",
+    "ca.opp/TAC1 (écoute)",
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [(Language.EN, ENGLISH), (Language.FR, FRENCH)], ids=["en", "fr"]
+)
+def test_everything_is_said_in_the_operators_language(language: Language, words: list[str]) -> None:
+    text = shown(STATUS, language)
+    assert [word for word in words if word not in text] == []
+
+
+def test_a_clock_that_is_not_synchronised_says_what_follows() -> None:
+    status = {**STATUS, "clock": {"synchronised": False}}
+    assert "clock NOT synchronised: no patch" in shown(status, Language.EN)
+    assert "horloge NON synchronisée" in shown(status, Language.FR)
+
+
+def test_names_from_outside_are_no_markup_and_no_control() -> None:
+    status = {"gateway": "[red]x[/red]\x1b[2J", "partners": [{"gateway": "[bold]us/x"}]}
+    text = shown(status, Language.EN)
+    assert "[red]x[/red]" in text
+    assert "[bold]us/x" in text
+    assert "\x1b" not in text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(STATUS)), JSON),
+    st.dictionaries(st.sampled_from(sorted(STATUS["radios"][0])), JSON),
+    st.sampled_from(Language),
+)
+def test_any_shape_is_shown(
+    status: dict[str, Any], radio: dict[str, Any], language: Language
+) -> None:
+    clock = status.get("clock")
+    rows = {"radios": [radio], "links": [radio], "partners": [radio], "patches": [radio]}
+    assert shown({**status, **rows, "clock": clock}, language)

@@ -1,0 +1,169 @@
+"""The API over its real socket, as the CLI and the console reach it."""
+
+import asyncio
+import getpass
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uvloop
+
+from radiobridge.console.api import ApiServer
+from radiobridge.errors import CommandError, ConfigError
+
+
+class FakeGateway:
+    """A `GatewayApi` with one radio that remembers who inhibited it."""
+
+    def __init__(self) -> None:
+        self.radio: dict[str, Any] = {"name": "tac1", "inhibited": None}
+        self.broken = False
+
+    def status(self) -> dict[str, Any]:
+        if self.broken:
+            raise RuntimeError("secret detail")
+        return {"gateway": "ca.opp/windsor", "radios": self.radios(), "label": "é"}
+
+    def radios(self) -> list[dict[str, Any]]:
+        return [self.radio]
+
+    async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
+        return self._set(radio, by)
+
+    async def allow(self, radio: str, by: str) -> dict[str, Any]:
+        assert by
+        return self._set(radio, None)
+
+    def _set(self, radio: str, by: str | None) -> dict[str, Any]:
+        if radio != "tac1":
+            raise CommandError(f"no radio {radio}", f"aucune radio {radio}")
+        self.radio["inhibited"] = by
+        return self.radio
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+async def path(gateway: FakeGateway, tmp_path: Path) -> AsyncIterator[Path]:
+    server = await ApiServer.start(gateway, tmp_path / "run" / "api.sock")
+    yield tmp_path / "run" / "api.sock"
+    await server.close()
+
+
+async def ask(path: Path, method: str, url: str) -> tuple[int, Any]:
+    connector = aiohttp.UnixConnector(str(path))
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.request(method, f"http://localhost{url}") as response,
+    ):
+        return response.status, await response.json()
+
+
+async def test_status_and_radios(path: Path) -> None:
+    status, answer = await ask(path, "GET", "/v1/status")
+    assert (status, answer["gateway"], answer["label"]) == (200, "ca.opp/windsor", "é")
+    assert await ask(path, "GET", "/v1/radios") == (200, [{"name": "tac1", "inhibited": None}])
+
+
+async def test_inhibit_and_allow_say_who_asked(path: Path, gateway: FakeGateway) -> None:
+    status, radio = await ask(path, "POST", "/v1/radios/tac1/inhibit?by=somebody-else")
+    assert (status, radio["inhibited"]) == (200, f"local:{getpass.getuser()}")
+    status, radio = await ask(path, "POST", "/v1/radios/tac1/allow")
+    assert (status, radio["inhibited"], gateway.radio["inhibited"]) == (200, None, None)
+
+
+async def test_what_is_refused_says_why_in_both_languages(path: Path) -> None:
+    refused = await ask(path, "POST", "/v1/radios/tac9/inhibit")
+    assert refused == (409, {"error": {"en": "no radio tac9", "fr": "aucune radio tac9"}})
+
+
+WRONG = [
+    ("GET", "/v1/nothing", 404),
+    ("GET", "/v1/radios/tac1/inhibit", 405),
+    ("POST", "/v1/radios/tac1/explode", 404),
+    ("DELETE", "/v1/status", 405),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "expected"), WRONG)
+async def test_wrong_requests_are_json_too(
+    path: Path, method: str, url: str, expected: int
+) -> None:
+    status, answer = await ask(path, method, url)
+    assert status == expected
+    assert answer["error"]["en"]
+
+
+async def test_a_bug_is_not_shown_to_the_caller(path: Path, gateway: FakeGateway) -> None:
+    gateway.broken = True
+    status, answer = await ask(path, "GET", "/v1/status")
+    assert status == 500
+    assert "secret detail" not in str(answer)
+    gateway.broken = False
+    assert (await ask(path, "GET", "/v1/status"))[0] == 200
+
+
+async def test_only_the_owner_may_connect(path: Path) -> None:
+    assert mode_of(path) == 0o600
+    assert mode_of(path.parent) & 0o007 == 0
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_close_removes_the_socket(gateway: FakeGateway, tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    server = await ApiServer.start(gateway, path)
+    await server.close()
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a list is wanted
+
+
+async def test_a_socket_of_a_dead_gateway_is_replaced(gateway: FakeGateway, tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    server = await ApiServer.start(gateway, path)
+    assert (await ask(path, "GET", "/v1/radios"))[0] == 200
+    await server.close()
+
+
+async def test_a_living_gateway_is_not_pushed_aside(path: Path) -> None:
+    with pytest.raises(ConfigError, match="another gateway answers") as caught:
+        await ApiServer.start(FakeGateway(), path)
+    assert "une autre passerelle répond" in caught.value.text.fr
+    assert (await ask(path, "GET", "/v1/radios"))[0] == 200
+
+
+async def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.touch()
+    with pytest.raises(ConfigError, match="is not a socket"):
+        await ApiServer.start(FakeGateway(), path)
+    assert path.exists()
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be made"):
+        await ApiServer.start(FakeGateway(), tmp_path / "file" / "api.sock")
+
+
+def test_it_works_in_the_daemons_loop(tmp_path: Path) -> None:
+    async def once() -> tuple[int, Any]:
+        server = await ApiServer.start(FakeGateway(), tmp_path / "api.sock")
+        answer = await ask(tmp_path / "api.sock", "POST", "/v1/radios/tac1/inhibit")
+        await server.close()
+        return answer
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        status, radio = runner.run(once())
+    assert (status, radio["inhibited"]) == (200, f"local:{getpass.getuser()}")
