@@ -363,3 +363,29 @@ async def test_keying_and_cor_take_a_few_milliseconds(
         await sink.event(CorChanged, 2 * turn + 2)
     assert sorted(key_s)[len(key_s) // 4] <= QUICK_S
     assert sorted(cor_s)[len(cor_s) // 4] <= QUICK_S
+
+
+async def test_closing_while_the_keyer_starts_again_leaves_nothing(devices: Radios) -> None:
+    client = await KeyerClient.start(devices.settings)
+    sink = Sink()
+    client.line(CCDI).attach(sink)
+    for pause in (0.0, 0.12, 0.3):
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGKILL)
+        await sink.event(DeviceLost)
+        await asyncio.sleep(pause)
+        await client.close()
+        await client.close()
+        client = await KeyerClient.start(devices.settings)
+        sink = Sink()
+        client.line(CCDI).attach(sink)
+    await client.close()
+
+
+async def test_a_start_that_is_given_up_leaves_nothing(devices: Radios) -> None:
+    for pause in (0.0, 0.001, 0.05, 0.2):
+        start = asyncio.create_task(KeyerClient.start(devices.settings))
+        await asyncio.sleep(pause)
+        start.cancel()
+        await asyncio.wait({start})
+    assert devices.keyed() == []

@@ -83,7 +83,7 @@ class KeyerClient:
         self._ready: asyncio.Future[None] | None = None
         self._ready_count = 0
         self._closed = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._failures = 0
         self._up_at = 0.0
         self._restarting: asyncio.Task[None] | None = None
@@ -139,13 +139,12 @@ class KeyerClient:
 
     async def close(self) -> None:
         """Unkey all, wait for the confirmation, end the process; never raises."""
-        self._closing = True
+        self._closing.set()
         if self._timer is not None:
             self._timer.cancel()
+        self._started(_no_start("closing", "fermeture"))
         if self._restarting is not None:
-            self._restarting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._restarting
+            await asyncio.wait({self._restarting})
         if self._sock is not None:
             self._send(pack(Kind.CLOSE, 0, 0, time.monotonic()))
             with contextlib.suppress(TimeoutError):
@@ -159,7 +158,7 @@ class KeyerClient:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             ours.setblocking(False)
-            self._process = await asyncio.to_thread(_spawn, theirs.fileno())
+            self._process = await self._spawned(theirs.fileno())
         except BaseException:
             ours.close()
             raise
@@ -182,6 +181,14 @@ class KeyerClient:
         self._up_at = time.monotonic()
         _log.info("keyer_started", pid=self._process.pid, radios=len(self._orders))
 
+    async def _spawned(self, fd: int) -> subprocess.Popen[bytes]:
+        spawning = self._loop.run_in_executor(None, _spawn, fd)
+        try:
+            return await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            _abandon(await spawning)
+            raise
+
     def _died(self, reason: str) -> None:
         """The process is gone or of no use: everything is unkeyed by its end."""
         process = self._process
@@ -189,7 +196,7 @@ class KeyerClient:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(_no_start(reason, reason))
             return
-        if self._closing:
+        if self._closing.is_set():
             for line in self._lines:
                 line.released()
             self._closed.set()
@@ -203,9 +210,12 @@ class KeyerClient:
             self._restarting = self._loop.create_task(self._restart())
 
     async def _restart(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             await self._reap()
-            await asyncio.sleep(RESTART_S[min(self._failures, len(RESTART_S) - 1)])
+            pause = RESTART_S[min(self._failures, len(RESTART_S) - 1)]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+                return
             self._failures += 1
             self.restarts += 1
             try:
@@ -261,7 +271,7 @@ class KeyerClient:
         except OSError as error:
             reason = "takes no orders" if isinstance(error, BlockingIOError) else "ended"
             self._loop.call_soon(self._give_up, self._sock, reason)
-            if self._process is not None and not self._closing:
+            if self._process is not None and not self._closing.is_set():
                 self._process.kill()
             return False
         return True
@@ -329,3 +339,9 @@ def _spawn(fd: int) -> subprocess.Popen[bytes]:
     module = "radiobridge.keyer.process"
     command = [sys.executable, "-P", "-m", module, "--fd", str(fd), "--parent", str(os.getpid())]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(fd,))
+
+
+def _abandon(process: subprocess.Popen[bytes]) -> None:
+    """End a process that nobody waits for any more; it has keyed nothing."""
+    process.kill()
+    process.wait()
