@@ -41,8 +41,8 @@ class TalkgroupsConfig(Settings):
 
 
 def _public_key(value: object) -> bytes:
-    advice_en = "paste what `radiobridge keys fingerprint` of the partner printed"
-    advice_fr = "collez ce que `radiobridge keys fingerprint` du partenaire a affiché"
+    advice_en = "let `radiobridge keys trust` write it"
+    advice_fr = "laissez `radiobridge keys trust` l'écrire"
     if not isinstance(value, str):
         raise wrong(f"this is not a key; {advice_en}", f"ceci n'est pas une clé; {advice_fr}")
     try:
