@@ -80,7 +80,7 @@ def reason_of(error: BaseException, address: str) -> Text:
             " l'AC qui l'a signé, et le nom d'hôte à celui qu'il porte",
         )
     if isinstance(error, ssl.SSLError):
-        why = error.reason or "TLS"
+        why = getattr(error, "reason", None) or "TLS"
         return Text(
             f"TLS with broker {address} failed ({why}); is that the TLS port, and is the client"
             " certificate one that it accepts?",

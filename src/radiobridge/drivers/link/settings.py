@@ -89,10 +89,23 @@ def _read(settings: MqttSettings) -> Credentials:
     return Credentials(context=context, password=password)
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """A TLS socket that does not stay open after a failed handshake, as paho would leave it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if files.ca is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _ClosingSocket
+    if files.ca is not None:
         _load(files.ca, lambda: context.load_verify_locations(files.ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if files.certificate is not None:
