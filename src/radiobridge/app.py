@@ -38,6 +38,7 @@ from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
 from radiobridge.drivers.log_writer import configure_logging
 from radiobridge.drivers.registry import Group, load
+from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import ConfigError, RadioBridgeError, RemoteProtocolError
@@ -97,6 +98,7 @@ async def _serve(path: Path, loaded: LoadedGateway) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     running = await Running.start(loaded)
+    notify("READY=1")
     try:
         while True:
             await _either(stop, reload)
@@ -105,6 +107,7 @@ async def _serve(path: Path, loaded: LoadedGateway) -> int:
             reload.clear()
             running = await _reread(path, running)
     finally:
+        notify("STOPPING=1")
         await running.stop()
 
 
@@ -193,6 +196,7 @@ class Running:
         keys = VoiceKeys(me, secrets.token_bytes, _stored_epochs(store))
         gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
         keepers = self._radios(config, keyer, gateway)
+        gateway.alive = partial(notify, "WATCHDOG=1")
         gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
         await gateway.start(_links(self.loaded), self._loopback)
         self._closing.push_async_callback(gateway.stop)

@@ -81,6 +81,8 @@ class Gateway:
         store: StateStore,
     ) -> None:
         self.keyer_status: Callable[[], Mapping[str, Any]] = dict
+        self.alive: Callable[[], None] = _nothing
+        """Called each second: the event loop turns."""
         self._me = me
         self._boot = boot
         self._version = version
@@ -147,6 +149,7 @@ class Gateway:
                 self._control.refresh()
             self._show_presence()
             self._say_head()
+            self.alive()
 
     # --- documents that are for people ---------------------------------------------------------
 
@@ -415,6 +418,10 @@ class Gateway:
             runner = self._voice.runners.get(RadioName(name.removeprefix(INHIBIT_KEY)))
             if runner is not None and by:
                 runner.inhibit(by)
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 def _radio_state(runner: RadioRunner) -> RadioState:
