@@ -105,6 +105,9 @@ class Line:
         self._reason = "not open yet"
         self._missed = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poller = select.poll()
+        self._poller.register(self._wake, select.POLLIN)
+        self._polled: int | None = None
         self._reporting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"radio {index}", daemon=True)
 
@@ -309,11 +312,13 @@ class Line:
             self._sleep(left, None)
 
     def _sleep(self, timeout_s: float, fd: int | None) -> None:
-        poller = select.poll()
-        poller.register(self._wake, select.POLLIN)
-        if fd is not None:
-            poller.register(fd, select.POLLIN)
-        for ready, _ in poller.poll(max(0.0, timeout_s * 1000)):
+        if fd != self._polled:
+            if self._polled is not None:
+                self._poller.unregister(self._polled)
+            if fd is not None:
+                self._poller.register(fd, select.POLLIN)
+            self._polled = fd
+        for ready, _ in self._poller.poll(max(0.0, timeout_s * 1000)):
             if ready == self._wake:
                 os.eventfd_read(self._wake)
 
