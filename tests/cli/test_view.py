@@ -37,9 +37,18 @@ STATUS: dict[str, Any] = {
             "inhibited": False,
             "level_dbfs": -19.7,
             "counters": {"late": 3},
+            "audio_reason": {"en": "card gone", "fr": "carte disparue"},
             "tomorrow": [1],
         },
-        {"name": "tac2", "state": "idle", "inhibited": True, "level_dbfs": None},
+        {
+            "name": "tac2",
+            "state": "idle",
+            "inhibited": True,
+            "inhibited_by": "local:ann",
+            "alarms": ["donor-emergency"],
+            "level_dbfs": None,
+        },
+        {"name": "tac3", "state": "idle", "stuck": True},
     ],
     "partners": [{"agency": "us.cbp", "gateway": "us.cbp/detroit", "online": False, "since": 0}],
     "patches": [
@@ -51,14 +60,20 @@ STATUS: dict[str, Any] = {
             "members": [{"talkgroup": "ca.opp/TAC1", "access": "listen"}, "us.cbp/D1"],
         }
     ],
-    "floor": [{"talkgroups": ["ca.opp/TAC1", "us.cbp/D1"], "holder": None}],
+    "floor": [
+        {
+            "talkgroups": ["ca.opp/TAC1", "us.cbp/D1"],
+            "holder": {"sender": "us.cbp/detroit", "talkgroup": "us.cbp/D1", "class": "emergency"},
+        },
+        {"talkgroups": ["ca.opp/TAC2"], "holder": None},
+    ],
     "counters": {"anything": 1},
 }
 
 
 def shown(status: dict[str, Any], language: Language) -> str:
     out = StringIO()
-    print_status(status, language, Console(file=out, width=160, color_system=None))
+    print_status(status, language, Console(file=out, width=200, color_system=None))
     return out.getvalue()
 
 
@@ -73,6 +88,10 @@ ENGLISH = [
     "not in force",
     "us.cbp has another host",
     "ca.opp/TAC1 (listens)",
+    "card gone",
+    "inhibited by local:ann; alarm: donor-emergency",
+    "COR stuck",
+    "us.cbp/D1 · us.cbp/detroit · EMERGENCY",
 ]
 FRENCH = [
     "horloge synchronisée",
@@ -83,6 +102,10 @@ FRENCH = [
     "pas en vigueur",
     "us.cbp a un autre hôte",
     "ca.opp/TAC1 (écoute)",
+    "carte disparue",
+    "interdite par local:ann; alarme: donor-emergency",
+    "COR bloqué",
+    "us.cbp/D1 · us.cbp/detroit · URGENCE",
 ]
 
 

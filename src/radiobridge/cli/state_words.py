@@ -25,4 +25,7 @@ STATES = {
     "listen": Text("listens", "écoute"),
     "talk": Text("talks", "parle"),
     "both": Text("both", "les deux"),
+    "normal": Text("", ""),
+    "imminent_peril": Text("IMMINENT PERIL", "PÉRIL IMMINENT"),
+    "emergency": Text("EMERGENCY", "URGENCE"),
 }

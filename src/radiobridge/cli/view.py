@@ -1,6 +1,6 @@
 """A gateway's status for a terminal. Takes what the API gives, and more or less than it knows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -93,9 +93,11 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
         Text("COR", "COR"),
         Text("PTT", "PTT"),
         Text("level", "niveau"),
+        _WHY,
     )
     for row in rows:
         state = "inhibited" if row.get("inhibited") else row.get("state")
+        state = "stuck" if row.get("stuck") is True else state
         table.add_row(
             _name(row, language),
             _plain(row.get("talkgroup"), language),
@@ -105,8 +107,20 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
             _lamp(row.get("cor"), "green"),
             _lamp(row.get("ptt"), "bold red"),
             _level(row.get("level_dbfs")),
+            _cell("; ".join(_notes(row, language))),
         )
     return table
+
+
+def _notes(row: Json, language: Language) -> Iterator[str]:
+    """Yield what an operator should know of a radio that is not simply at work."""
+    for key in ("interface_reason", "audio_reason"):
+        if reason := _plain(row.get(key), language):
+            yield reason
+    if by := _plain(row.get("inhibited_by"), language):
+        yield Text(f"inhibited by {by}", f"interdite par {by}").to(language)
+    for alarm in _list(row.get("alarms")):
+        yield Text(f"alarm: {alarm}", f"alarme: {alarm}").to(language)
 
 
 def _partners(rows: Iterable[Json], language: Language) -> Table:
@@ -153,7 +167,9 @@ def _floor(rows: Iterable[Json], language: Language) -> Table:
 
 def _holder(holder: object, language: Language) -> str:
     if isinstance(holder, Mapping) and not {"en", "fr"} <= holder.keys():
-        named = (holder.get(key) for key in ("talkgroup", "sender"))
+        named = [holder.get(key) for key in ("talkgroup", "sender")]
+        rank = str(holder.get("class") or "")
+        named.append(STATES.get(rank, Text(rank, rank)).to(language))
         return " · ".join(_plain(name, language) for name in named if name)
     return _plain(holder, language) or "–"
 
