@@ -255,9 +255,11 @@ def test_unfollowed_keys_are_forgotten_but_not_their_epochs() -> None:
     gateway.follow(DETROIT)
     gateway.keys.unfollow(TAC1)
     assert gateway.sending is None
-    assert gateway.keys.opener(ME, TAC1)(1) is None
+    opener = gateway.keys.opener(ME, TAC1)
+    assert opener(1) is None
     gateway.follow(DETROIT)
     assert gateway.epoch == RESERVE + 1
+    assert opener(gateway.epoch) is not None
 
 
 # Keys of others
@@ -313,6 +315,8 @@ def test_what_we_no_longer_hear_is_forgotten() -> None:
     keys.keep_only(set())
     assert opener(1) is None
     assert keys.opener(ME, TAC1)(gateway.epoch) is not None
+    keys.receive(DETROIT.gateway, grant(2, T0 + 1), T0)
+    assert opener(2) is not None, "an opener is for good"
 
 
 def test_repr_shows_no_key() -> None:

@@ -98,7 +98,7 @@ class VoiceKeys:
         own = self._own.pop(talkgroup, None)
         if own is not None:
             self._stored[talkgroup] = own.stored
-            self._received.pop((self._me, talkgroup), None)
+            self._forget((self._me, talkgroup))
 
     def epoch_stored(
         self, talkgroup: TalkgroupId, epoch: int, now_ms: int
@@ -124,14 +124,16 @@ class VoiceKeys:
     def opener(self, sender: GatewayId, talkgroup: TalkgroupId) -> Callable[[int], bytes | None]:
         """Return the function epoch -> key for one voice topic.
 
-        It stays right while keys come and go, until `keep_only` leaves the topic out.
+        It stays right while keys come and go, for good.
         """
-        return self._ring(sender, talkgroup).get
+        ring = self._ring(sender, talkgroup)
+        ring.opened = True
+        return ring.get
 
     def keep_only(self, wanted: Collection[tuple[GatewayId, TalkgroupId]]) -> None:
         """Forget the keys of all senders and talkgroups that we no longer hear."""
         for pair in [p for p in self._received if p not in wanted and p[0] != self._me]:
-            self._received.pop(pair).clear()
+            self._forget(pair)
 
     def tick(self, now_ms: int) -> tuple[KeyEffect, ...]:
         """Do what is due: the switch to a new key, the daily turn, the end of old keys."""
@@ -144,6 +146,12 @@ class VoiceKeys:
         times = [own.next_deadline_ms() for own in self._own.values()]
         times += [ring.old_until_ms for ring in self._received.values()]
         return min((at for at in times if at is not None), default=None)
+
+    def _forget(self, pair: tuple[GatewayId, TalkgroupId]) -> None:
+        """Forget keys; where somebody holds an opener, its ring stays, empty."""
+        self._received[pair].clear()
+        if not self._received[pair].opened:
+            del self._received[pair]
 
     def _ring(self, sender: GatewayId, talkgroup: TalkgroupId) -> "_Ring":
         return self._received.setdefault((sender, talkgroup), _Ring())
@@ -249,9 +257,10 @@ class _OwnKeys:
 class _Ring:
     """The newest two keys of one sender and talkgroup, by when they were drawn."""
 
-    __slots__ = ("_grants", "newest_ms", "old_until_ms")
+    __slots__ = ("_grants", "newest_ms", "old_until_ms", "opened")
 
     def __init__(self) -> None:
+        self.opened = False
         self._grants: list[KeyGrant] = []
         self.newest_ms = 0
         self.old_until_ms: int | None = None
@@ -281,4 +290,5 @@ class _Ring:
     def clear(self) -> None:
         """Forget all."""
         self._grants = []
+        self.newest_ms = 0
         self.old_until_ms = None
