@@ -20,7 +20,7 @@ BOUND_S = 0.5
 class Playout:
     """Samples by position. Positions are sample indices since the common time zero."""
 
-    def __init__(self, *, delay_s: float = 0.005) -> None:
+    def __init__(self, *, delay_s: float) -> None:
         self._delay = round(delay_s * RATE)
         self._segments: deque[tuple[int, Pcm]] = deque()
         self._open = False

@@ -46,7 +46,7 @@ class DonorSettings:
     """How a donor radio behaves."""
 
     keying: Keying
-    playout_s: float = 0.005
+    playout_s: float = 0.008
     """Play-out buffer of its sound device."""
     key_up_s: float = 0.0
     """From PTT to the carrier."""

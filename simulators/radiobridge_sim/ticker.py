@@ -5,6 +5,8 @@ whatever the thread was doing then. A thread that is late catches up; how late i
 `lateness_ms`, since it is delay that a real radio would not have.
 """
 
+import contextlib
+import os
 import select
 import threading
 import time
@@ -13,6 +15,9 @@ from collections.abc import Sequence
 from radiobridge_sim.air import Air
 from radiobridge_sim.radio import DonorRadio
 from radiobridge_sim.sound import RATE, STEP, STEP_S
+
+PRIORITY = -15
+"""Nice value of the thread of the air."""
 
 _BUCKETS = 200
 """Lateness is kept in tenths of a ms, up to 20 ms."""
@@ -70,6 +75,9 @@ class Ticker:
         return _BUCKETS / 10
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            # Radios do not compete for the processor; needs a privilege, so it is only asked for.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PRIORITY)
         try:
             while not self._stop.is_set():
                 self._turn()

@@ -56,14 +56,14 @@ def test_a_packet_too_late_leaves_a_gap_that_is_counted() -> None:
 
 
 def test_late_silence_is_no_underrun() -> None:
-    playout = Playout()
+    playout = Playout(delay_s=0.005)
     playout.put(packet(1), arrival=0)
     playout.put(packet(0), arrival=400)
     assert playout.underruns == 0
 
 
 def test_a_new_stream_is_no_underrun() -> None:
-    playout = Playout()
+    playout = Playout(delay_s=0.005)
     playout.put(packet(1), arrival=0)
     playout.finish()
     playout.put(packet(2), arrival=300)
@@ -73,7 +73,7 @@ def test_a_new_stream_is_no_underrun() -> None:
 
 
 def test_what_is_queued_is_bounded() -> None:
-    playout = Playout()
+    playout = Playout(delay_s=0.005)
     for _ in range(100):
         playout.put(packet(1), arrival=0)
     assert playout.overruns > 70

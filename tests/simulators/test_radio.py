@@ -51,11 +51,11 @@ class Bench:
 
 
 def usrp(**changes: float) -> DonorSettings:
-    return DonorSettings(keying=Keying.USRP, **changes)  # type: ignore[arg-type]  # test shorthand
+    return DonorSettings(keying=Keying.USRP, playout_s=0.005, **changes)  # type: ignore[arg-type]  # test shorthand
 
 
 def serial(**changes: float) -> DonorSettings:
-    return DonorSettings(keying=Keying.SERIAL, **changes)  # type: ignore[arg-type]  # same
+    return DonorSettings(keying=Keying.SERIAL, playout_s=0.005, **changes)  # type: ignore[arg-type]  # same
 
 
 def test_a_voice_packet_keys_and_a_header_unkeys_once_all_is_played() -> None:

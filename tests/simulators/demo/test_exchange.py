@@ -44,7 +44,7 @@ class VirtualWorld(World):
             side.unit: DonorRadio(
                 side.donor,
                 hz=side.hz,
-                settings=DonorSettings(keying=Keying.USRP),
+                settings=DonorSettings(keying=Keying.USRP, playout_s=0.005),
                 socket=self.wires[side.unit],
                 log=self.lines,
                 zero=self.zero,
