@@ -7,6 +7,7 @@ both ends belong on the loopback or a trusted link.
 """
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any, Self
@@ -67,10 +68,11 @@ class UsrpAudio(asyncio.DatagramProtocol):
         loop, self._sink = asyncio.get_running_loop(), sink
         host, port = self._peer
         try:
-            found = await loop.getaddrinfo(host, port)
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
             self._peer = (str(found[0][4][0]), port)
+            here = await loop.getaddrinfo(*self._listen, type=socket.SOCK_DGRAM)
             self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: self, local_addr=self._listen
+                lambda: self, sock=_bound(here[0][0], here[0][4])
             )
         except OSError as error:
             shown, why = f"{self._listen[0]}:{self._listen[1]}", error.strerror or str(error)
@@ -175,3 +177,15 @@ class UsrpAudio(asyncio.DatagramProtocol):
     def _put(self, packet: bytes) -> None:
         if self._transport is not None:
             self._transport.sendto(packet, self._peer)
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """Return a UDP socket at `address`, or none left open."""
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
