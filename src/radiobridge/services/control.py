@@ -54,6 +54,9 @@ _PENDING = 256
 
 _OVER = frozenset({Reason.NOT_OURS, Reason.EXPIRED, Reason.WITHDRAWN, Reason.TOO_FEW})
 
+_FORGET_MS = 3600 * 1000
+"""How often patches that are long over are forgotten."""
+
 _RETRY_S = 5.0
 """After a store that failed: when keys and words are tried again."""
 
@@ -114,6 +117,8 @@ class ControlPlane:
         self._map: VoiceMap | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
+        self._refreshing = False
+        self._forget_at_ms = 0
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -228,7 +233,7 @@ class ControlPlane:
             topic.gateway, word, version=header.version, expires_ms=header.expires_ms
         )
         log.info("word", partner=str(topic.gateway), patch=topic.name, verb=word.verb.value)
-        self.refresh()
+        self._refresh_soon()
 
     def _take_key(self, topic: Topic, document: Document) -> None:
         if topic.recipient != self._me.agency:
@@ -243,15 +248,25 @@ class ControlPlane:
 
     def refresh(self) -> None:
         """Decide anew who hears whom, and do what follows. Taking away comes first."""
+        self._refreshing = False
         if not self._running:
             return
         now_ms = self._bridge.now_ms()
+        if now_ms >= self._forget_at_ms:
+            self._forget_at_ms = now_ms + _FORGET_MS
+            self._patches.forget_ended(now_ms)
         unsynchronised = not self._bridge.synchronised
         self._patches.set_closed(Reason.CLOCK_UNSYNCHRONISED if unsynchronised else None)
         self._decide(now_ms)
         if self._speak(now_ms):
             self._decide(now_ms)
         self._set_timer(now_ms)
+
+    def _refresh_soon(self) -> None:
+        """Decide in the next turn of the loop: a flood of words costs one decision, not many."""
+        if not self._refreshing:
+            self._refreshing = True
+            asyncio.get_running_loop().call_soon(self.refresh)
 
     def _decide(self, now_ms: int) -> None:
         states = self._patches.states(now_ms)

@@ -81,6 +81,7 @@ class Gateway:
         store: StateStore,
     ) -> None:
         self.keyer_status: Callable[[], Mapping[str, Any]] = dict
+        self.timer_status: Callable[[], Mapping[str, Any]] = dict
         self.alive: Callable[[], None] = _nothing
         """Called each second: the event loop turns."""
         self._me = me
@@ -339,6 +340,7 @@ class Gateway:
                 "offset_ms": self._bridge.offset_ms,
             },
             "keyer": dict(self.keyer_status()),
+            "timers": dict(self.timer_status()),
             "links": [self._link_status(name) for name in self._links],
             "radios": self.radios(),
             "partners": [self._partner_status(one) for one in self._presence.gateways()],

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from radiobridge.services.lateness import Lateness
+
 
 class OneTimer:
     """Calls `fire(now)` once at the time last set; setting it again moves it.
@@ -12,11 +14,18 @@ class OneTimer:
     up to that much early: `now` is then the time that was asked for, never less.
     """
 
-    __slots__ = ("_fire", "_handle", "_loop", "_when")
+    __slots__ = ("_fire", "_handle", "_lateness", "_loop", "_when")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, fire: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        fire: Callable[[float], None],
+        lateness: Lateness | None = None,
+    ) -> None:
+        """Call `fire` in `loop`; how late the loop was goes to `lateness`."""
         self._loop = loop
         self._fire = fire
+        self._lateness = lateness
         self._handle: asyncio.TimerHandle | None = None
         self._when = 0.0
 
@@ -34,7 +43,10 @@ class OneTimer:
 
     def _call(self) -> None:
         self._handle = None
-        self._fire(max(self._when, time.monotonic()))
+        now = time.monotonic()
+        if self._lateness is not None:
+            self._lateness.note(now - self._when)
+        self._fire(max(self._when, now))
 
 
 def earliest(*deadlines: float | None) -> float | None:
