@@ -81,6 +81,16 @@ def test_leading_silence_is_left_out_twice_at_most() -> None:
     assert len(voices(run.played)) == 48
 
 
+def test_a_loss_after_leading_silence_starts_the_beat() -> None:
+    """Concealing is playing: from then on, no frame may come sooner than 20 ms after another."""
+    burst = [Arrival(0.0, 1), Arrival(0.0, 3), Arrival(0.001, 5)]
+    run = Playout(buffer=JitterBuffer(), arrivals=burst, finish_at=0.001, last=5, silent=[1, 3])
+    run.run()
+    assert [p.at for p in run.played] == pytest.approx([n * FRAME_S for n in range(4)])
+    assert (kinds(run.played), run.skipped) == ("CCVE", [1, 3])
+    assert run.buffer.late_pulls == 0
+
+
 def test_leading_silence_before_a_stall_is_no_burst() -> None:
     arrivals = [Arrival(0.0, 0), *[Arrival(0.2, n) for n in range(1, 11)]]
     run = Playout(buffer=JitterBuffer(), arrivals=arrivals, last=10, silent=[0])

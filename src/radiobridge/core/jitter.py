@@ -200,8 +200,10 @@ class JitterBuffer:
             return None
         if self._state is _State.FILLING:
             return self._start_at(self._begun_at)
-        if self._leading and not self._played and not self._waited:
-            return min(self._due, self._expected() + self.target_s)
+        if self._leading and not self._played:
+            # Nothing has been heard: any time from the skipped frame's on will do.
+            earliest = self._due - FRAME_S
+            return min(self._due, max(earliest, self._expected() + self.target_s))
         return self._due
 
     def pull(self, now: float) -> Pull:
@@ -329,6 +331,7 @@ class JitterBuffer:
                 self._give_up(self._last + 1)
                 return self._end()
         self._waited += 1
+        self._played += 1
         self.concealed += 1
         return _CONCEAL if self._waited <= self._settings.conceal_frames else _GAP
 
