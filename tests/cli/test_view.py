@@ -71,9 +71,9 @@ STATUS: dict[str, Any] = {
 }
 
 
-def shown(status: dict[str, Any], language: Language) -> str:
+def shown(status: dict[str, Any], language: Language, width: int = 200) -> str:
     out = StringIO()
-    print_status(status, language, Console(file=out, width=200, color_system=None))
+    print_status(status, language, Console(file=out, width=width, color_system=None))
     return out.getvalue()
 
 
@@ -115,6 +115,15 @@ FRENCH = [
 def test_everything_is_said_in_the_operators_language(language: Language, words: list[str]) -> None:
     text = shown(STATUS, language)
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_states_are_whole_on_a_narrow_terminal(language: Language) -> None:
+    lines = shown(STATUS, language, 80).splitlines()
+    states = {"en": ["inhibited", "COR stuck", "keying up"], "fr": ["interdite", "en service"]}
+    states["fr"] += ["ca.opp/TAC1", "-20 dBFS", "monte en émission", "carte disparue"]
+    assert [s for s in states[language] if not any(s in line for line in lines)] == []
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_clock_that_is_not_synchronised_says_what_follows() -> None:

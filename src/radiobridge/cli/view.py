@@ -33,11 +33,16 @@ def print_status(status: Json, language: Language, console: Console | None = Non
     for table in tables:
         if table.row_count:
             out.print(table)
+    for line in _radio_notes(_rows(status, "radios"), language):
+        out.print(line)
 
 
 def print_radios(radios: Iterable[Json], language: Language, out: Console | None = None) -> None:
     """Print the radios."""
-    (out or Console(highlight=False)).print(radio_table(radios, language))
+    rows, out = list(radios), out or Console(highlight=False)
+    out.print(radio_table(rows, language))
+    for line in _radio_notes(rows, language):
+        out.print(line)
 
 
 def _rows(status: Json, key: str) -> list[Json]:
@@ -86,14 +91,13 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
     table = _table(
         language,
         Text("radio", "radio"),
-        Text("talkgroup", "groupe"),
+        _TALKGROUP,
         Text("state", "état"),
         Text("interface", "interface"),
         Text("audio", "audio"),
         Text("COR", "COR"),
         Text("PTT", "PTT"),
         Text("level", "niveau"),
-        _WHY,
     )
     for row in rows:
         state = "inhibited" if row.get("inhibited") else row.get("state")
@@ -107,9 +111,15 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
             _lamp(row.get("cor"), "green"),
             _lamp(row.get("ptt"), "bold red"),
             _level(row.get("level_dbfs")),
-            _cell("; ".join(_notes(row, language))),
         )
     return table
+
+
+def _radio_notes(rows: Iterable[Json], language: Language) -> Iterator[Styled]:
+    """Yield a line for each radio that is not simply at work."""
+    for row in rows:
+        if notes := "; ".join(_notes(row, language)):
+            yield Styled.assemble(_name(row, language), f": {notes}")
 
 
 def _notes(row: Json, language: Language) -> Iterator[str]:
@@ -137,9 +147,7 @@ def _partners(rows: Iterable[Json], language: Language) -> Table:
 
 
 def _patches(rows: Iterable[Json], language: Language) -> Table:
-    table = _table(
-        language, Text("patch", "jumelage"), Text("state", "état"), Text("members", "membres"), _WHY
-    )
+    table = _table(language, Text("patch", "jumelage"), Text("state", "état"), _MEMBERS, _WHY)
     for row in rows:
         state = _state("in-force" if row.get("in_force") else "not-in-force", language)
         members = Styled("\n".join(_member(m, language) for m in _list(row.get("members"))))
@@ -175,12 +183,16 @@ def _holder(holder: object, language: Language) -> str:
 
 
 _WHY = Text("why", "pourquoi")
+_MEMBERS = Text("members", "membres")
+_TALKGROUP = Text("talkgroup", "groupe")
+"""The columns that give way on a narrow terminal."""
 
 
 def _table(language: Language, *titles: Text) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for title in titles:
-        table.add_column(title.to(language), overflow="fold")
+        wraps = title in (_WHY, _MEMBERS, _TALKGROUP)
+        table.add_column(title.to(language), overflow="fold", no_wrap=not wraps)
     return table
 
 
