@@ -90,6 +90,14 @@ def test_without_a_patch_nobody_hears_anybody() -> None:
     assert routes.sends == {TAC1}
 
 
+def test_only_radios_that_the_map_lets_receive_are_heard() -> None:
+    """One that transmits only would hear its siblings on the channel, and close a loop."""
+    tg_map = opp_map(talkgroup(TAC1, "windsor/tac1 sarnia/tac1", "windsor/tac1 windsor/north"))
+    routes = Routes.for_gateway(WINDSOR, tg_map, [patch(TAC1, BP1)])
+    assert routes.receivers == {"tac1"}
+    assert routes.plays(BP1) == (radio("north", TAC1), radio("tac1", TAC1))
+
+
 def test_a_patch_of_two_agencies() -> None:
     routes = Routes.for_gateway(WINDSOR, ONE, [patch(TAC1, BP1)])
     assert routes.plays(BP1) == (radio("tac1", TAC1),)

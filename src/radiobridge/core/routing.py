@@ -84,7 +84,16 @@ def heard_by(tg_map: TalkgroupMap, patches: Sequence[Terms]) -> dict[TalkgroupId
 class Routes:
     """What one gateway does with voice. Immutable; make a new one when anything changes."""
 
-    __slots__ = ("_audience", "_group_of", "_mutes", "_plays", "groups", "sends", "sources")
+    __slots__ = (
+        "_audience",
+        "_group_of",
+        "_mutes",
+        "_plays",
+        "groups",
+        "receivers",
+        "sends",
+        "sources",
+    )
 
     groups: tuple[Group, ...]
     """The floor groups that this gateway takes part in."""
@@ -94,11 +103,16 @@ class Routes:
     """
     sends: frozenset[TalkgroupId]
     """Own talkgroups that this gateway receives off the air: it needs a voice key for each."""
+    receivers: frozenset[RadioName]
+    """Radios of this gateway whose receivers count; what others hear goes nowhere."""
 
     def __init__(self, gateway: GatewayId, tg_map: TalkgroupMap, patches: Sequence[Terms]) -> None:
         heard = heard_by(tg_map, patches)
         served = {tg: t for tg, t in tg_map.talkgroups.items() if t.radios(gateway)}
         self.sends = frozenset(tg for tg, t in served.items() if _receivers(t, gateway))
+        self.receivers = frozenset(
+            radio for talkgroup in served.values() for radio in _receivers(talkgroup, gateway)
+        )
         found = groups(tg_map, patches)
         self.groups = tuple(g for g in found if g.talkgroups & served.keys())
         self._group_of = {tg: group for group in self.groups for tg in group.talkgroups}

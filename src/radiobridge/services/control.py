@@ -491,6 +491,7 @@ def _voice_map(
     return VoiceMap(
         groups=tuple(group.talkgroups for group in routes.groups),
         plays={tg: frozenset(play.radio for play in routes.plays(tg)) for tg in sources},
+        receivers=routes.receivers,
         mutes={tg: routes.mutes(tg) for tg in sources},
         hears=routes.sources,
         remote=frozenset(tg for tg, who in listeners.items() if who),

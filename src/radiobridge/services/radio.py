@@ -227,6 +227,10 @@ class RadioRunner:
         """A spurt plays on this radio's talkgroup: what the receiver hears is its echo."""
         self._guarded("mute", partial(self._up.mute, on=on, now=now))
 
+    def unhear(self, now: float) -> None:
+        """What the receiver hears counts no more: end what is being said."""
+        self._guarded("unhear", self._up.drop, now)
+
     def floor_free(self, now: float) -> None:
         """The floor of this radio's group has become free."""
         self._guarded("floor", self._up.floor_free, now)

@@ -54,6 +54,8 @@ class VoiceMap:
     """Disjoint groups of joined talkgroups; each has one floor."""
     plays: Mapping[TalkgroupId, frozenset[RadioName]] = field(default_factory=dict)
     """Source talkgroup to the radios here that transmit it."""
+    receivers: frozenset[RadioName] = frozenset()
+    """Radios here that the talkgroup map lets receive; the others' receivers start nothing."""
     mutes: Mapping[TalkgroupId, frozenset[RadioName]] = field(default_factory=dict)
     """Source talkgroup to the receivers here that would hear it come back on the air."""
     hears: frozenset[TalkgroupId] = frozenset()
@@ -127,7 +129,7 @@ class VoicePlane:
         self.counters: Counter[str] = Counter()
         self.runners: dict[RadioName, RadioRunner] = {}
         self.speakers: dict[TalkgroupId, RadioName] = {}
-        """The radio that last asked for the floor, by own talkgroup."""
+        """The radio that got or gets the floor last, by own talkgroup."""
         self._me = me
         self._bridge = bridge
         self._signing_key = signing_key
@@ -164,12 +166,14 @@ class VoicePlane:
         """Ask for the floor for a radio that hears somebody since `started`; None: refused."""
         talkgroup = runner.talkgroup
         group = self._group_of.get(talkgroup)
-        if group is None:
+        if group is None or runner.name not in self._map.receivers:
             return None
         claim = self._claim(talkgroup, started, now)
+        speaker = self.speakers.get(talkgroup, runner.name)
         self.speakers[talkgroup] = runner.name
         verdict = group.request(claim, now)
         if verdict is not Verdict.PLAY:
+            self.speakers[talkgroup] = speaker
             self.counters[f"start-{verdict.value}"] += 1
             log.info("spurt-refused", radio=str(runner.name), reason=verdict.value)
             return None
@@ -351,6 +355,8 @@ class VoicePlane:
 
     def _cut_unrouted(self, now: float) -> None:
         for runner in self.runners.values():
+            if runner.name not in self._map.receivers:
+                runner.unhear(now)
             claims = runner.down.claims()
             for claim in claims:
                 if runner.name not in self._map.plays.get(claim.talkgroup, ()):
