@@ -2,8 +2,9 @@
 
 Nothing here waits: orders and voice are one non-blocking send each, and what the keyer reports is
 delivered from the event loop's reader callback. The gateway watches the keyer as the keyer watches
-the gateway: one that takes no order, answers no ping within a second, or does not confirm an
-unkeying within half a second is killed, which closes its devices, and started again.
+the gateway: one that takes no order, answers no ping within a second (0.4 s while a radio is
+keyed), or does not confirm an unkeying within half a second is killed, which closes its devices,
+and is started again.
 """
 
 import asyncio
@@ -41,6 +42,10 @@ FENCE_S = 1.0
 
 PING_S = 0.25
 SILENT_S = 1.0
+KEYED_PING_S = 0.1
+KEYED_SILENT_S = 0.4
+"""While a radio is keyed the keyer is asked more often and given less time."""
+
 UNKEY_S = 0.5
 START_S = 15.0
 CLOSE_S = 2.0
@@ -247,12 +252,14 @@ class KeyerClient:
 
     def _watch(self) -> None:
         """Ping the keyer, and kill it when it does not do what it must."""
-        self._timer = self._loop.call_later(PING_S, self._watch)
+        live = any(line.live for line in self._lines)
+        self._timer = self._loop.call_later(KEYED_PING_S if live else PING_S, self._watch)
         if self._sock is None:
             return
         self._readable()
         now = time.monotonic()
-        if self._ping_at is not None and now - self._ping_at > SILENT_S:
+        silent_s = KEYED_SILENT_S if live else SILENT_S
+        if self._ping_at is not None and now - self._ping_at > silent_s:
             self._died("does not answer")
         elif any(line.unkey_overdue(now, UNKEY_S) for line in self._lines):
             self._died("does not confirm that it unkeyed")

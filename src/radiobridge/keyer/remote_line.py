@@ -68,6 +68,11 @@ class RemoteLine:
         """Return why the device cannot be used."""
         return self._device.reason if isinstance(self._device, DeviceLost) else "not open yet"
 
+    @property
+    def live(self) -> bool:
+        """Tell whether there is a request that has not ended."""
+        return self._live
+
     def key(self) -> None:
         """Ask to transmit, starting a lease of 200 ms."""
         self._serial = (self._serial + 1) & 0xFFFFFFFF
