@@ -21,7 +21,7 @@ from radiobridge_sim.serial.log import LineCallback, LineChange
 
 _PRESS_UNIT_S = 0.125
 _CONSTANT = 9
-_MODEL = "0813102.03"
+_MODEL = "13102.03"
 
 
 class CcdiRadio:
