@@ -180,7 +180,7 @@ class Link(Protocol):
         """Replace the set of document filters to receive."""
 
     def publish_voice(self, topic: str, payload: bytes) -> bool:
-        """Send now or drop: False when not connected or more than 4 KiB are unsent."""
+        """Send now or drop: False when not connected or more than 4 KiB stay unsent."""
 
     def restart_voice(self) -> None:
         """Throw away what waits: voice over 1 s old came from this link. Rate-limited inside."""

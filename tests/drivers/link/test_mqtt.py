@@ -213,7 +213,7 @@ async def test_a_broker_that_hangs_gets_no_backlog_and_blocks_nobody(
         await fill(talker)
         voice = talker._voice
         assert voice is not None
-        assert 4096 < voice.unsent() < 4096 + 2048
+        assert 4096 < voice.unsent() < 65536 + 2048
         assert not talker.publish_voice(VOICE, bytes(1000))
         dropped = talker.stats()["voice_dropped"]
         assert dropped == 2
@@ -221,6 +221,35 @@ async def test_a_broker_that_hangs_gets_no_backlog_and_blocks_nobody(
     finally:
         broker.resume()
     await there.until(lambda: there.newest(here.topic("head")) == b"waits")
+
+
+async def test_a_burst_is_no_backlog(make_link: MakeLink) -> None:
+    talker, _, _, there = await pair(make_link)
+    burst = [bytes([n]) * 100 for n in range(200)]
+    assert all(talker.publish_voice(VOICE, payload) for payload in burst)
+    await there.until(lambda: len(there.voices) == len(burst))
+    assert there.heard() == burst
+
+
+async def test_what_stays_unsent_is_a_backlog_also_when_it_is_small(
+    make_link: MakeLink, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talker, _, _, _ = await pair(make_link)
+    voice = talker._voice
+    assert voice is not None
+    now = 1000.0
+    monkeypatch.setattr("radiobridge.drivers.link.voice_connection.monotonic", lambda: now)
+    monkeypatch.setattr(voice, "unsent", lambda: 4097)
+    assert talker.publish_voice(VOICE, b"x")
+    now += 0.09
+    assert talker.publish_voice(VOICE, b"x")
+    now += 0.02
+    assert not talker.publish_voice(VOICE, b"x")
+    monkeypatch.setattr(voice, "unsent", lambda: 4096)
+    assert talker.publish_voice(VOICE, b"x")
+    monkeypatch.setattr(voice, "unsent", lambda: 65537)
+    assert not talker.publish_voice(VOICE, b"x")
+    assert broker.pid
 
 
 async def test_stuck_voice_does_not_hold_up_documents(make_link: MakeLink, broker: Broker) -> None:

@@ -2,7 +2,7 @@
 
 What aiomqtt leaves to its user: a refused publication (it ignores PUBACK's reason code), an
 attempt to connect that nobody waits for any longer (it runs in a thread), and a stuck peer at
-disconnect (it waits). See docs/decisions/two-mqtt-libraries.md.
+disconnect (it waits). See docs/decisions/0004-two-mqtt-libraries.md.
 """
 
 import asyncio

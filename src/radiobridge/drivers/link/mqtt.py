@@ -1,13 +1,13 @@
 """The link over an MQTT 5 broker: documents on one connection, voice on another.
 
 Two connections, so that neither waits behind the other and late voice can be thrown away: at the
-sender when more than 4 KiB are unsent, at the receiver by `restart_voice`. Each connects for ever,
+sender when more than 4 KiB stay unsent, at the receiver by `restart_voice`. Each connects for ever,
 with jittered backoff, clean start and no session; whatever this gateway said last is published
 again at each connect, and the will says that it is offline.
 
 Bounds: own documents, one for each topic; notices waiting, 64 (the oldest go, `notices_dropped`);
 documents received and not handed over, 1024 (then the connection starts anew and the broker sends
-them again); voice waiting to leave, 4 KiB (the newest go, `voice_dropped`).
+them again); voice waiting to leave, 4 KiB, or 64 KiB for 100 ms (the newest go, `voice_dropped`).
 """
 
 import asyncio

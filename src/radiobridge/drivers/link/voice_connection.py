@@ -2,7 +2,7 @@
 
 gmqtt costs a tenth of aiomqtt for each packet, but its own reconnect (fixed delay, no clean start)
 and its close (waits for a stuck peer) do not suit voice, so the link makes a new connection
-instead and this one is aborted. See docs/decisions/two-mqtt-libraries.md.
+instead and this one is aborted. See docs/decisions/0004-two-mqtt-libraries.md.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ import logging
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from math import inf
+from time import monotonic
 
 import gmqtt
 
@@ -23,7 +25,13 @@ from radiobridge.text import Text
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL + 1)
 
 MAX_UNSENT = 4096
-"""Bytes that may wait to leave this machine; above it voice is dropped."""
+"""Bytes that may wait to leave this machine; what stays above it for `_MOMENT_S` is a backlog."""
+
+_MOMENT_S = 0.1
+"""Linux holds a burst back for some ms (autocorking), which is no backlog."""
+
+MAX_BURST = 16 * MAX_UNSENT
+"""Above this even a burst is dropped."""
 
 MAX_PACKET = 4096
 """The broker keeps larger packets from us: a voice packet is at most 2048 bytes."""
@@ -55,6 +63,7 @@ class VoiceConnection:
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
         self._count = array("i", [0])
+        self._full_since = inf
         self._granted = asyncio.Event()
         self.lost = asyncio.Event()
         self.reason: Text = reasons.closed(settings.address)
@@ -119,10 +128,18 @@ class VoiceConnection:
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        if self.unsent() > MAX_UNSENT:
+        unsent = self.unsent()
+        if unsent <= MAX_UNSENT:
+            self._full_since = inf
+        elif self._backlog(unsent):
             return False
         self._client.publish(topic, payload)
         return True
+
+    def _backlog(self, unsent: int) -> bool:
+        now = monotonic()
+        self._full_since = min(self._full_since, now)
+        return unsent > MAX_BURST or now - self._full_since > _MOMENT_S
 
     def unsent(self) -> int:
         """Return how many bytes have not left this machine: kernel and transport together.
@@ -135,7 +152,7 @@ class VoiceConnection:
         try:
             fcntl.ioctl(self._descriptor, _SIOCOUTQNSD, self._count)
         except OSError:
-            return MAX_UNSENT + 1
+            return MAX_BURST + 1
         return self._count[0] + self._transport.get_write_buffer_size()
 
     def abort(self) -> None:
