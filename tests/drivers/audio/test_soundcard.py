@@ -193,6 +193,12 @@ def test_never_a_guess(wanted: str) -> None:
         find_device(CARDS, wanted, "max_input_channels")
 
 
+def test_one_name_stands_for_both_ways_unless_one_is_named_apart() -> None:
+    card = SoundCard.from_settings({"device": "fob", "input": None, "output": "speaker"})
+    assert (card._settings["input"], card._settings["output"]) == ("fob", "speaker")
+    assert (card.rate, card._settings["latency"]) == (48000, 0.02)
+
+
 @pytest.mark.parametrize("settings", [{}, {"device": "x", "rate": 44100}, {"devise": "x"}])
 def test_wrong_settings_are_a_config_error(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

@@ -69,7 +69,10 @@ async def test_what_is_played_is_in_the_output_and_silence_around_it(tmp_path: P
 
 
 async def test_discard_and_the_bound(tmp_path: Path) -> None:
-    audio, sink = WavAudio.from_settings({"output": str(tmp_path / "out.wav")}), Sink()
+    audio, sink = (
+        WavAudio.from_settings({"output": str(tmp_path / "out.wav"), "input": None}),
+        Sink(),
+    )
     await audio.open(sink)
     for frame in tone(8000, 30):
         audio.write(frame)

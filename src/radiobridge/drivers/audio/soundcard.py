@@ -76,7 +76,8 @@ class SoundCard:
                 f"« rate » vaut {rate}; il faudrait un de : {RADIO_RATES}",
             )
         source, output = (
-            read.text(settings, key if key in settings else "device") for key in ("input", "output")
+            read.text(settings, "device" if settings.get(key) is None else key)
+            for key in ("input", "output")
         )
         latency_s = float(settings.get("latency", DEFAULT_LATENCY_S))
         return cls(source=source, output=output, rate=rate, latency_s=latency_s)

@@ -2,7 +2,7 @@
 
 A process of its own, because PortAudio lists devices once for the whole process, hangs now and
 then when a USB card is pulled, and needs the interpreter within a few ms for each block; see
-docs/decisions/sound-card-process.md. Ends when its socket closes.
+docs/decisions/0005-sound-card-process.md. Ends when its socket closes.
 
 Packets on the socket (SOCK_SEQPACKET), first byte says what:
 to us `P` + 20 ms to play, `D` discard; from us `O` open, `F` + JSON failed (then we end),

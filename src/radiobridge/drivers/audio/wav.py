@@ -67,7 +67,7 @@ class WavAudio:
                 f"« rate » vaut {rate}; il faudrait un de : {RADIO_RATES}",
             )
         source, output = (
-            Path(read.text(settings, key)) if key in settings else None
+            None if settings.get(key) is None else Path(read.text(settings, key))
             for key in ("input", "output")
         )
         return cls(
