@@ -7,11 +7,9 @@ because without a key nothing is sent and nothing can be opened.
 """
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +19,7 @@ from radiobridge.core.patch_state import PatchState, Reason
 from radiobridge.core.patches import PatchBook
 from radiobridge.core.routing import Routes
 from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, PublishKey, VoiceKeys
-from radiobridge.errors import RadioBridgeError, RemoteProtocolError, StoreError
+from radiobridge.errors import RemoteProtocolError, StoreError
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
 from radiobridge.model.patch import Terms
 from radiobridge.model.talkgroup import TalkgroupMap
@@ -30,6 +28,7 @@ from radiobridge.services.directory import Directory
 from radiobridge.services.papers import Papers, subscribe
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.voice import VoiceMap
+from radiobridge.services.words import OwnWords, WordPorts
 from radiobridge.spi import StateStore
 from radiobridge.wire.documents import MAX_DOCUMENT, Document, read_document
 from radiobridge.wire.roster import Right
@@ -39,15 +38,13 @@ from radiobridge.wire.topics import (
     document_filters,
     key_topic,
     parse_topic,
-    patch_topic,
     roster_topic,
 )
-from radiobridge.wire.words import KeyGrant, PatchWord, Verb
+from radiobridge.wire.words import KeyGrant, PatchWord
 
 log = structlog.get_logger()
 
 EPOCH_KEY = "epoch/"
-WORD_KEY = "word/"
 
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
@@ -58,7 +55,7 @@ _FORGET_MS = 3600 * 1000
 """How often patches that are long over are forgotten."""
 
 _RETRY_S = 5.0
-"""After a store that failed: when keys and words are tried again."""
+"""After a store that failed: when keys are tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +64,6 @@ class Agreements:
 
     talkgroups: TalkgroupMap
     plans: tuple[Terms, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One word of ours as published."""
-
-    word: PatchWord
-    recipients: frozenset[GatewayId]
 
 
 class ControlPlane:
@@ -109,7 +98,6 @@ class ControlPlane:
         self._timer = make_timer(lambda _now: self.refresh())
         self._book = DocumentBook()
         self._patches = PatchBook(me.agency)
-        self._said: dict[PatchId, _Said] = {}
         self._pending: dict[str, tuple[bytes, str]] = {}
         self._last: dict[str, bytes] = {}
         self._states: tuple[PatchState, ...] = ()
@@ -119,13 +107,21 @@ class ControlPlane:
         self._running = False
         self._refreshing = False
         self._forget_at_ms = 0
+        self._words = OwnWords(
+            me,
+            patches=self._patches,
+            directory=directory,
+            papers=papers,
+            store=store,
+            ports=WordPorts(decide=self._decide, terms_of=self._terms_of, spawn=self._spawn),
+        )
 
     # --- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin: ask for documents, show the roster, say what the plans say."""
         self._directory.offer(self._me.agency, self._roster, self._bridge.now_ms())
-        self._restore_words()
+        self._words.restore(self._bridge.now_ms())
         self._running = True
         self._take_agreements()
 
@@ -143,6 +139,8 @@ class ControlPlane:
         self._take_agreements()
 
     def _take_agreements(self) -> None:
+        # Who is trusted again is asked again, and says the same as before.
+        self._last.clear()
         talkgroups = self._agreements.talkgroups
         self._patches.set_plans(self._agreements.plans, talkgroups.joins)
         filters = [document_filters(agency) for agency in self._directory.agencies]
@@ -175,8 +173,8 @@ class ControlPlane:
             raise RemoteProtocolError("not-trusted")
         if parsed.kind is TopicKind.ROSTER:
             self._take_roster(parsed.gateway.agency, payload)
-        else:
-            self._take(topic, parsed, payload, link)
+        elif not self._take(topic, parsed, payload, link):
+            return
         self._last[topic] = payload
 
     def _take_roster(self, agency: AgencyId, payload: bytes) -> None:
@@ -201,12 +199,13 @@ class ControlPlane:
                 self._patches.roster(roster)
         self._known = trusted
 
-    def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> None:
+    def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> bool:
+        """Read a document; False: it waits for its sender's roster, and comes here again then."""
         now_ms = self._bridge.now_ms()
         entry = self._directory.entry(parsed.gateway, now_ms)
         if entry is None:
             self._wait_for_roster(topic, payload, link)
-            return
+            return False
         document = read_document(payload, topic, entry.signer, now_ms)
         offer = self._book.offer(document, now_ms)
         if offer is Offer.CONFLICT:
@@ -218,6 +217,7 @@ class ControlPlane:
             self._take_key(parsed, document)
         elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
             self.heard(parsed.gateway, parsed, document, link)
+        return True
 
     def _wait_for_roster(self, topic: str, payload: bytes, link: str) -> None:
         if len(self._pending) >= _PENDING and topic not in self._pending:
@@ -258,7 +258,7 @@ class ControlPlane:
         unsynchronised = not self._bridge.synchronised
         self._patches.set_closed(Reason.CLOCK_UNSYNCHRONISED if unsynchronised else None)
         self._decide(now_ms)
-        if self._speak(now_ms):
+        if self._words.speak(now_ms):
             self._decide(now_ms)
         self._set_timer(now_ms)
 
@@ -354,79 +354,10 @@ class ControlPlane:
             self._carry_out(self._keys.epoch_stored(effect.talkgroup, effect.epoch, now_ms))
             return
 
-    # --- our words -----------------------------------------------------------------------------
-
-    def _speak(self, now_ms: int) -> bool:
-        """Publish what we owe; tell whether something was said."""
-        words = {word.patch: word for word in self._patches.words_to_say(self._me, now_ms)}
-        for patch, said in self._said.items():
-            if patch not in words and self._audience(said.word, now_ms).keys() - said.recipients:
-                words[patch] = said.word
-        for word in words.values():
-            self._say(word, now_ms)
-        return bool(words)
-
-    def _audience(self, word: PatchWord, now_ms: int) -> dict[GatewayId, bytes]:
-        """Return who may read a word: the gateways of all that own a member."""
-        known = word.terms or self._terms_of(word.patch)
-        agencies = known.agencies if known is not None else self._directory.agencies
-        holders = self._directory.holders(agencies | {self._me.agency}, Right.VOICE, now_ms)
-        consenting = self._directory.holders(agencies, Right.CONSENT, now_ms)
-        return {entry.gateway: entry.hpke_key for entry in (*holders, *consenting)}
+    # --- time and people -----------------------------------------------------------------------
 
     def _terms_of(self, patch: PatchId) -> Terms | None:
-        said = self._said.get(patch)
-        if said is not None and said.word.terms is not None:
-            return said.word.terms
         return next((state.terms for state in self._states if state.patch == patch), None)
-
-    def _say(self, word: PatchWord, now_ms: int) -> None:
-        """Let one word of ours count, and publish it. What takes away counts here first."""
-        recipients = self._audience(word, now_ms)
-        expires_ms = self._patches.word_expires_ms(word, now_ms)
-        version = self._papers.next_version()
-        counts = partial(self._patches.word, self._me, word, version=version, expires_ms=expires_ms)
-        try:
-            if word.verb is not Verb.ACCEPT:
-                counts()
-                self._decide(now_ms)
-            topic = patch_topic(self._me, word.patch)
-            self._papers.publish_sealed(
-                topic, word.to_body(), recipients, expires_ms=expires_ms, version=version
-            )
-            counts()
-        except RadioBridgeError as error:
-            log.error("word-not-said", patch=str(word.patch), error=str(error))  # noqa: TRY400
-            return
-        self._said[word.patch] = _Said(word, frozenset(recipients))
-        self._spawn(self._persist_word(word, version, expires_ms))
-        log.info("word-said", patch=str(word.patch), verb=word.verb.value,
-                 gateways=len(recipients))  # fmt: skip
-
-    async def _persist_word(self, word: PatchWord, version: int, expires_ms: int) -> None:
-        value = {"body": word.to_body(), "version": version, "expires": expires_ms}
-        try:
-            await self._store.put(WORD_KEY + str(word.patch), json.dumps(value))
-        except StoreError as error:
-            log.error("word-not-stored", patch=str(word.patch), error=str(error))  # noqa: TRY400
-
-    def _restore_words(self) -> None:
-        """Take what this gateway said before a restart: a withdrawal is for good."""
-        for name, text in self._store.items(WORD_KEY).items():
-            try:
-                value = json.loads(text)
-                patch = name.removeprefix(WORD_KEY)
-                word = PatchWord.from_body(value["body"], patch)
-                version, expires_ms = int(value["version"]), int(value["expires"])
-                if expires_ms <= self._bridge.now_ms():
-                    continue
-                self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
-            except (RadioBridgeError, ValueError, KeyError, TypeError) as error:
-                log.error("word-not-restored", name=name, error=type(error).__name__)  # noqa: TRY400
-                continue
-            self._said[word.patch] = _Said(word, frozenset())
-
-    # --- time and people -----------------------------------------------------------------------
 
     def _set_timer(self, now_ms: int) -> None:
         moments = (self._patches.next_deadline_ms(now_ms), self._keys.next_deadline_ms())
@@ -442,7 +373,7 @@ class ControlPlane:
         for gone in before.keys() - {state.patch for state in states}:
             log.info("patch", patch=str(gone), in_force=False, reason="gone")
 
-    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
