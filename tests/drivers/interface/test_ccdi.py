@@ -172,7 +172,28 @@ def test_cor_can_be_left_to_others(radio: CcdiRadio, line: CcdiInterface) -> Non
     deaf.close()
 
 
-def test_a_radio_that_ignores_off_is_a_failed_device(radio: CcdiRadio, line: CcdiInterface) -> None:
+def test_a_radio_that_says_yes_and_keeps_transmitting_raises_an_alarm(radio: CcdiRadio) -> None:
+    line = driver(radio, dead_man="constant", radio_time_out=60)
+    line.open()
+    radio.deaf_to_off = True
+    line.key()
+    poll_for(line, KeyAnswered)
+    until(lambda: radio.ptt)
+    line.unkey()
+    alarm = poll_for(line, RadioAlarm)
+    assert isinstance(alarm, RadioAlarm)
+    assert (alarm.kind, alarm.active) == ("ptt-stuck", True)
+    radio.deaf_to_off = False
+    line.unkey()
+    ended = poll_for(line, RadioAlarm)
+    assert isinstance(ended, RadioAlarm)
+    assert (ended.kind, ended.active) == ("ptt-stuck", False)
+    line.close()
+
+
+def test_a_radio_that_answers_nothing_is_a_failed_device(
+    radio: CcdiRadio, line: CcdiInterface
+) -> None:
     line.key()
     poll_for(line, KeyAnswered)
     radio.mute = True

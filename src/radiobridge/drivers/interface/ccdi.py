@@ -5,7 +5,8 @@ to this machine, the radio releases 500 ms after the last press at the latest. `
 press without an end and therefore needs `radio_time_out`, the time-out set in the radio.
 
 Function commands are written at once; nothing waits for a prompt before an unkey. `unkey` returns
-when the radio has answered, is repeated after 100 ms, and raises after 200 ms.
+when the radio has answered, is repeated after 100 ms, and raises after 200 ms. A radio that takes
+the command and still does not say that PTT is off raises the alarm `ptt-stuck`.
 
 COR (`cor: true`) is RF detected, not qualified by tone: on a shared channel use VOX or a line.
 """
@@ -44,6 +45,8 @@ UNKEY_TRIES = 2
 ALIVE_S = 2.0
 """An idle radio is asked for its model that often."""
 ALIVE_ANSWER_S = 0.7
+STUCK_S = 1.0
+"""A radio that said PTT on and does not say PTT off that long after it took the command."""
 OPEN_S = 1.0
 LOCAL_POLL_S = 0.1
 REMOTE_POLL_S = 0.005
@@ -76,6 +79,8 @@ class CcdiInterface:
         self._alive_at: float | None = None
         self._keyed_at = 0.0
         self._off_refused = False
+        self._off_by: float | None = None
+        self._stuck = False
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -128,6 +133,8 @@ class CcdiInterface:
 
     def unkey(self) -> None:
         """Release PTT; returns when the radio has answered, else raises DriverError."""
+        if self._ptt_seen:
+            self._off_by = time.monotonic() + STUCK_S
         self._asked_at = self._pressed_at = None
         self._ptt_seen = False
         for _ in range(UNKEY_TRIES):
@@ -144,6 +151,9 @@ class CcdiInterface:
         if self._asked_at is not None and now - self._asked_at > ANSWER_S:
             raise failed(self._device, "the radio does not answer a key request")
         self._check_alive(now)
+        if self._off_by is not None and now > self._off_by:
+            self._off_by = None
+            self._tell_stuck(now, active=True)
         events, self._events = self._events, []
         return events
 
@@ -247,7 +257,14 @@ class CcdiInterface:
         self._asked_at = None
         self._events.append(KeyAnswered(answer=answer, at=now, detail=detail))
 
+    def _tell_stuck(self, now: float, *, active: bool) -> None:
+        self._stuck = active
+        self._events.append(RadioAlarm(kind="ptt-stuck", active=active, at=now))
+
     def _ptt_off(self, now: float) -> None:
+        self._off_by = None
+        if self._stuck:
+            self._tell_stuck(now, active=False)
         if self._pressed_at is None:
             self._released = True
         elif self._ptt_seen:

@@ -64,7 +64,7 @@ class RemotePort(rfc2217.Serial):
         item.set(value)
         end = time.monotonic() + self._network_timeout
         while not item.is_ready():
-            if time.monotonic() > end:
+            if time.monotonic() > end or not self.alive():
                 self._network_timeout = 0.0  # the unkeying that follows must not wait once more
                 raise serial.SerialException("the far end does not confirm a line change")
             time.sleep(_STEP_S)

@@ -6,7 +6,7 @@ silence keeps the stream alive. Unkeying is sent three times, and never as a pac
 which AllStarLink would take as keyed.
 
 There is no connection to lose: a peer whose port is closed is noticed because its machine says so
-(ICMP) when we send, and an idle stream sends a header that says "not keyed" each second for that.
+(ICMP) when we send; for that, an idle stream sends a header that says "not keyed" twice a second.
 There is no authentication: use the loopback or a trusted link. Only packets from the peer's
 address count.
 """
@@ -33,7 +33,7 @@ alone, by silence. Not earlier: a peer plays packets one after the other, so tha
 before the first voice would delay the whole spurt."""
 COR_GONE_S = 0.2
 """COR ends when nothing has come for that long."""
-PROBE_S = 1.0
+PROBE_S = 0.5
 OPEN_PROBE_S = 0.02
 UNKEY_COPIES = 3
 
