@@ -2,9 +2,9 @@
 
 Sound comes and goes as USRP over UDP. How it is keyed depends on the kind:
 
-- `Keying.USRP`: the stream is the key. Every voice packet keys (AllStarLink goes by these alone),
-  and so does a header that says so (DVSwitch). A header that says otherwise unkeys once everything
-  before it has been played; so does a stream that stops for 100 ms.
+- `Keying.USRP`: the stream is the key. Every voice packet keys; AllStarLink goes by these alone, a
+  DVSwitch program (`KeysOn.FLAG`) also by a header that says so. A header that says otherwise
+  unkeys once everything before it has been played; so does a stream that stops for 100 ms.
   It sends voice only while its receiver is open, and a header alone after it.
 - `Keying.SERIAL`: a serial device (CCDI or bare lines) calls `ptt`, and gets COR by `on_cor`.
   PTT off drops the carrier at once, with whatever is not yet played. It sends sound continuously.
@@ -27,6 +27,7 @@ import numpy as np
 from radiobridge_sim.air import AirUnit, Emission, Reception
 from radiobridge_sim.line_log import LineEvent, LineLog
 from radiobridge_sim.playout import Playout
+from radiobridge_sim.serial.usrp_peer import KeysOn
 from radiobridge_sim.sound import FRAME, RATE, SILENCE, STEP, Pcm
 from radiobridge_sim.usrp import UsrpPacket, UsrpSocket
 
@@ -46,6 +47,8 @@ class DonorSettings:
     """How a donor radio behaves."""
 
     keying: Keying
+    keys_on: KeysOn = KeysOn.VOICE
+    """What keys it in a USRP stream. An AllStarLink node waits for the first voice packet."""
     playout_s: float = 0.008
     """Play-out buffer of its sound device."""
     key_up_s: float = 0.0
@@ -137,12 +140,13 @@ class DonorRadio(AirUnit):
             self._follow_stream(packet, arrival)
 
     def _follow_stream(self, packet: UsrpPacket, arrival: int) -> None:
-        if packet.keyed or packet.samples is not None:
+        flagged = packet.keyed and self.settings.keys_on is KeysOn.FLAG
+        if flagged or packet.samples is not None:
             self._last_packet = arrival
             if not self._stream_keyed:
                 cause = "flag" if packet.samples is None else "voice"
                 self._stream(on=True, at=packet.at, cause=cause)
-        elif self._stream_keyed:
+        elif self._stream_keyed and not packet.keyed:
             self._stream(on=False, at=max(packet.at, self._time(self.playout.end)), cause="end")
 
     def _stream(self, *, on: bool, at: float, cause: str) -> None:

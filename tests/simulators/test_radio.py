@@ -5,6 +5,7 @@ from radiobridge_sim.air import Air
 from radiobridge_sim.handheld import Handheld
 from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.radio import DonorRadio, DonorSettings, Keying
+from radiobridge_sim.serial.usrp_peer import KeysOn
 from radiobridge_sim.sound import FRAME, RATE, STEP, STEP_S, Pcm
 from radiobridge_sim.usrp import UsrpPacket, UsrpSocket
 
@@ -50,7 +51,7 @@ class Bench:
         return [(round(e.t, 6), e.value, e.cause) for e in self.log.events("donor", name)]
 
 
-def usrp(**changes: float) -> DonorSettings:
+def usrp(**changes: float | KeysOn) -> DonorSettings:
     return DonorSettings(keying=Keying.USRP, playout_s=0.005, **changes)  # type: ignore[arg-type]  # test shorthand
 
 
@@ -74,8 +75,8 @@ def test_a_voice_packet_keys_and_a_header_unkeys_once_all_is_played() -> None:
     assert len(loud) == 2 * FRAME
 
 
-def test_a_header_that_says_so_keys_before_any_voice() -> None:
-    bench = Bench(usrp())
+def test_a_header_that_says_so_keys_a_dvswitch_program_before_any_voice() -> None:
+    bench = Bench(usrp(keys_on=KeysOn.FLAG))
     bench.run(0.1)
     bench.radio.take(UsrpPacket(True, None, ZERO + 0.1))
     bench.run(0.13)
@@ -85,6 +86,17 @@ def test_a_header_that_says_so_keys_before_any_voice() -> None:
     assert bench.line("PTT") == [(0.1, 1, "flag"), (0.155, 0, "end")]
     carrier = bench.unit.heard_carrier
     assert [(h.start, h.end) for h in carrier] == [(800, 1240)]
+
+
+def test_no_header_keys_an_allstarlink_node() -> None:
+    bench = Bench(usrp())
+    bench.run(0.1)
+    bench.radio.take(UsrpPacket(True, None, ZERO + 0.1))
+    bench.voice(0.13)
+    bench.radio.take(UsrpPacket(True, None, ZERO + 0.14))
+    bench.end(0.151)
+    bench.run(0.3)
+    assert bench.line("PTT") == [(0.13, 1, "voice"), (0.155, 0, "end")]
 
 
 def test_a_stream_that_stops_unkeys() -> None:
