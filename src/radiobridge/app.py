@@ -52,6 +52,7 @@ from radiobridge.services.control import EPOCH_KEY, Agreements, ControlPlane
 from radiobridge.services.directory import Directory
 from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.gateway import Gateway
+from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.sound import SoundKeeper
@@ -147,6 +148,8 @@ class Running:
     def __init__(self, loaded: LoadedGateway, closing: AsyncExitStack) -> None:
         self.loaded = loaded
         self._closing = closing
+        self._lateness = Lateness()
+        self._make_timer = partial(OneTimer, asyncio.get_running_loop(), lateness=self._lateness)
         self._directory: Directory
         self._control: ControlPlane
 
@@ -198,6 +201,7 @@ class Running:
         keepers = self._radios(config, keyer, gateway)
         gateway.alive = partial(notify, "WATCHDOG=1")
         gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
+        gateway.timer_status = self._lateness.status
         await gateway.start(_links(self.loaded), self._loopback)
         self._closing.push_async_callback(gateway.stop)
         for keeper in keepers:
@@ -222,7 +226,7 @@ class Running:
     ) -> Gateway:
         """Tie voice and control together."""
         self._loopback = LoopbackLink(LOOPBACK)
-        make_timer = partial(OneTimer, asyncio.get_running_loop())
+        make_timer = self._make_timer
         gateway: Gateway
         self._voice = VoicePlane(
             me,
@@ -269,7 +273,9 @@ class Running:
         for text, radio in config.radios.items():
             name = RadioName(text)
             audio = _audio_device(name, radio, keyer, config)
-            runner, keeper = _build_radio(name, radio, config, audio, keyer, self._voice, gateway)
+            runner, keeper = _build_radio(
+                name, radio, config, audio, keyer, self._voice, gateway, self._make_timer
+            )
             self._voice.runners[name] = runner
             keepers.append(keeper)
         for name, runner in self._voice.runners.items():
@@ -285,6 +291,7 @@ def _build_radio(
     keyer: KeyerClient,
     voice: VoicePlane,
     gateway: Gateway,
+    make_timer: Callable[[Callable[[float], None]], OneTimer],
 ) -> tuple[RadioRunner, SoundKeeper]:
     """Return the runner of one radio, and who keeps its sound open."""
     squelch = Squelch(_squelch_settings(radio))
@@ -294,7 +301,7 @@ def _build_radio(
         config.radio_talkgroup(name),
         squelch=squelch,
         by_cor=radio.receive.squelch.value == SquelchMode.COR.value,
-        make_timer=partial(OneTimer, asyncio.get_running_loop()),
+        make_timer=make_timer,
         audio_failed=lambda: keeper.failed(),
     )
     keeper = SoundKeeper(runner, audio)
