@@ -1,5 +1,7 @@
 """A real gateway as a child process, with its log in a file."""
 
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -8,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from radiobridge_sim import api_client
+
+PRIORITY = -10
+"""Nice value, as in the systemd unit; without the privilege for it, it stays as it is."""
 
 STOP_S = 8.0
 """A gateway that has not ended this long after SIGTERM is killed."""
@@ -37,6 +42,13 @@ class GatewayProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, PRIORITY)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id; None before the first start."""
+        return None if self._child is None else self._child.pid
 
     @property
     def running(self) -> bool:

@@ -7,6 +7,7 @@ ports. `stop` ends everything, in whatever state it is.
 
 import contextlib
 import datetime as dt
+import os
 import secrets
 import signal
 import sys
@@ -21,7 +22,7 @@ from radiobridge_sim.agencies import Cabling, Side, make_plan, write_gateway, wr
 from radiobridge_sim.air import Air
 from radiobridge_sim.broker import Broker
 from radiobridge_sim.cables import Cables, connect
-from radiobridge_sim.gateway_process import GatewayProcess
+from radiobridge_sim.gateway_process import PRIORITY, GatewayProcess
 from radiobridge_sim.gateway_status import linked
 from radiobridge_sim.handheld import Handheld, Said
 from radiobridge_sim.identities import make_identities
@@ -121,6 +122,9 @@ class World:
         for side in self.sides:
             broker = Broker(self.folder / f"broker-{side.agency}", users)
             broker.start()
+            with contextlib.suppress(OSError):
+                # On a machine of its own it would not wait for the others either.
+                os.setpriority(os.PRIO_PROCESS, broker.pid, PRIORITY)
             self._stack.callback(broker.stop)
             self.brokers.append(broker)
         for side in self.sides:
