@@ -142,6 +142,18 @@ def test_after_a_restart_progress_is_asked_for_again(radio: CcdiRadio, line: Ccd
     assert poll_for(line, CorChanged)
 
 
+def test_an_alarm_that_stood_when_the_line_was_lost_ends_when_it_is_back(
+    radio: CcdiRadio, line: CcdiInterface
+) -> None:
+    radio.restart()
+    poll_for(line, RadioAlarm)
+    line.close()
+    line.open()
+    alarm = poll_for(line, RadioAlarm)
+    assert isinstance(alarm, RadioAlarm)
+    assert (alarm.kind, alarm.active) == ("restarted", False)
+
+
 def test_cor_channel_and_emergency_are_reported(radio: CcdiRadio, line: CcdiInterface) -> None:
     radio.set_cor(active=True)
     opened = poll_for(line, CorChanged)

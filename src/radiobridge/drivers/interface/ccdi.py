@@ -12,6 +12,7 @@ COR (`cor: true`) is RF detected, not qualified by tone: on a shared channel use
 """
 
 import contextlib
+import math
 import select
 import time
 from collections.abc import Iterable, Mapping
@@ -47,6 +48,8 @@ ALIVE_S = 2.0
 ALIVE_ANSWER_S = 0.7
 STUCK_S = 1.0
 """A radio that said PTT on and does not say PTT off that long after it took the command."""
+ALARM_S = 60.0
+"""How long an alarm about something momentary (`restarted`, `error`) stays."""
 OPEN_S = 1.0
 LOCAL_POLL_S = 0.1
 REMOTE_POLL_S = 0.005
@@ -65,6 +68,8 @@ class CcdiInterface:
         self._eighths = eighths
         self._use_cor = cor
         self._port: Port | None = None
+        self._raised: dict[str, float] = {}
+        """Alarms that stand, and when each ends."""
         self._reset()
 
     def _reset(self) -> None:
@@ -80,7 +85,7 @@ class CcdiInterface:
         self._keyed_at = 0.0
         self._off_refused = False
         self._off_by: float | None = None
-        self._stuck = False
+        self._raised = dict.fromkeys(self._raised, 0.0)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -153,7 +158,9 @@ class CcdiInterface:
         self._check_alive(now)
         if self._off_by is not None and now > self._off_by:
             self._off_by = None
-            self._tell_stuck(now, active=True)
+            self._raise("ptt-stuck", now, math.inf)
+        for kind in [kind for kind, end in self._raised.items() if end <= now]:
+            self._end_alarm(kind, now)
         events, self._events = self._events, []
         return events
 
@@ -257,14 +264,17 @@ class CcdiInterface:
         self._asked_at = None
         self._events.append(KeyAnswered(answer=answer, at=now, detail=detail))
 
-    def _tell_stuck(self, now: float, *, active: bool) -> None:
-        self._stuck = active
-        self._events.append(RadioAlarm(kind="ptt-stuck", active=active, at=now))
+    def _raise(self, kind: str, now: float, for_s: float, detail: str = "") -> None:
+        self._raised[kind] = now + for_s
+        self._events.append(RadioAlarm(kind=kind, active=True, at=now, detail=detail))
+
+    def _end_alarm(self, kind: str, now: float) -> None:
+        if self._raised.pop(kind, None) is not None:
+            self._events.append(RadioAlarm(kind=kind, active=False, at=now))
 
     def _ptt_off(self, now: float) -> None:
         self._off_by = None
-        if self._stuck:
-            self._tell_stuck(now, active=False)
+        self._end_alarm("ptt-stuck", now)
         if self._pressed_at is None:
             self._released = True
         elif self._ptt_seen:
@@ -292,10 +302,10 @@ class CcdiInterface:
             self._answer(KeyAnswer.FAILED, now, detail)
             self._pressed_at = None
         else:
-            self._events.append(RadioAlarm(kind="error", active=True, at=now, detail=detail))
+            self._raise("error", now, ALARM_S, detail)
 
     def _restarted(self, now: float) -> None:
-        self._events.append(RadioAlarm(kind="restarted", active=True, at=now))
+        self._raise("restarted", now, ALARM_S)
         if self._pressed_at is not None:
             self._dropped(now)
         self._unanswered = 0
