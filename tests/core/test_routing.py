@@ -299,3 +299,26 @@ def test_whatever_the_patches_no_voice_goes_where_no_terms_put_it(
         assert routes.sources <= {tg for g in routes.groups for tg in g.talkgroups}
         assert group.talkgroups & tg_map.talkgroups.keys()
     assert heard_by(tg_map, patches).keys() >= tg_map.talkgroups.keys()
+
+
+# Encrypted air
+
+
+def protected(*, in_clear: bool) -> Terms:
+    """Return terms between a clear and an encrypted talkgroup, both ways."""
+    return patch(
+        Member(talkgroup=TAC1, air=Air.CLEAR),
+        Member(talkgroup=BP1, air=Air.ENCRYPTED, in_clear=in_clear),
+    )
+
+
+def test_encrypted_voice_goes_on_clear_air_by_its_owners_word_only() -> None:
+    without = Routes.for_gateway(WINDSOR, ONE, [protected(in_clear=False)])
+    assert without.plays(BP1) == ()
+    assert BP1 not in without.sources
+    agreed = Routes.for_gateway(WINDSOR, ONE, [protected(in_clear=True)])
+    assert agreed.plays(BP1) == (radio("tac1", TAC1),)
+
+
+def test_clear_voice_may_go_on_encrypted_air() -> None:
+    assert heard_by(ONE, [protected(in_clear=False)])[BP1] == {TAC1}

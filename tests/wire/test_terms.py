@@ -44,9 +44,9 @@ def changed(member: int, **changes: Any) -> Terms:
 def test_spelling() -> None:
     assert dump(terms_to_body(TERMS)) == (
         b'{"end":2000,"host":"ca.opp","incident":"2026-114","members":['
-        b'{"access":"both","air":"clear","max_class":"emergency","max_priority":0,'
+        b'{"access":"both","air":"clear","in_clear":"no","max_class":"emergency","max_priority":0,'
         b'"signalling":"no","talkgroup":"ca.opp/TAC1"},'
-        b'{"access":"listen","air":"clear","max_class":"normal","max_priority":3,'
+        b'{"access":"listen","air":"clear","in_clear":"no","max_class":"normal","max_priority":3,'
         b'"signalling":"no","talkgroup":"us.cbp/BORDER"}],'
         b'"patch":"river","purpose":"Pursuit over the bridge","recording":"own","start":1000}'
     )
@@ -75,6 +75,7 @@ DIFFERENCES = [
     (changed(1, max_priority=4), "members[us.cbp/BORDER].max_priority"),
     (changed(1, air=Air.ENCRYPTED), "members[us.cbp/BORDER].air"),
     (changed(1, signalling=True), "members[us.cbp/BORDER].signalling"),
+    (changed(1, in_clear=True), "members[us.cbp/BORDER].in_clear"),
     (changed(1, talkgroup=parse_talkgroup("us.cbp/BORDER2")), "members[us.cbp/BORDER]"),
     (replace(TERMS, members=TERMS.members[:1]), "members[us.cbp/BORDER]"),
 ]
@@ -145,6 +146,7 @@ def member(**changes: Any) -> Body:
         member(air="ether"),
         member(signalling="maybe"),
         member(signalling=0),
+        member(in_clear=1),
         member(more="x"),
         {},
     ],

@@ -118,6 +118,8 @@ class MemberConfig(Settings):
     """Whether this member's channel is `clear` or `encrypted` on the air."""
     signalling: bool = False
     """Whether in-band signalling of this member may cross."""
+    in_clear: bool = False
+    """The owner's word that the voice of this encrypted member may go on clear air."""
 
 
 class PlanConfig(Settings):

@@ -75,6 +75,7 @@ def _member(talkgroup: TalkgroupId, config: MemberConfig) -> Member:
         max_priority=config.max_priority,
         air=config.air,
         signalling=config.signalling,
+        in_clear=config.in_clear,
     )
 
 

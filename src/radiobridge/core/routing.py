@@ -10,6 +10,7 @@ Rules (DESIGN §5, §6):
   and a radio that repeats what it hears there would talk over the talker. The radio that a spurt
   came in by is never keyed for it.
 * A foreign talkgroup gets a radio keyed only by a patch that names both.
+* What is encrypted on its own air goes on clear air only where its owner's terms say so.
 * The floor is shared by everything that one transmitter could be asked to carry at once: the
   members of a patch, and the joins of our own agency that touch them.
 * While a spurt is transmitted on a talkgroup, all receivers of that talkgroup are muted, on every
@@ -166,7 +167,8 @@ class Routes:
 
 
 def _hears(listener: Member, source: Member) -> bool:
-    return listener.access.hears and source.access.speaks
+    allowed = listener.access.hears and source.access.speaks
+    return allowed and source.may_reach(listener)
 
 
 def _ordered(patches: Sequence[Terms]) -> list[Terms]:

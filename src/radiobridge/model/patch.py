@@ -51,6 +51,15 @@ class Member:
     air: Air = Air.CLEAR
     signalling: bool = False
     """Whether in-band signalling of this member may cross."""
+    in_clear: bool = False
+    """Its owner's explicit word that the voice of this encrypted member may go on clear air."""
+
+    def may_reach(self, listener: "Member") -> bool:
+        """Tell whether the voice of this member may go on the air of `listener`.
+
+        Voice that is encrypted on its own air goes on clear air by its owner's word only.
+        """
+        return self.air is Air.CLEAR or listener.air is Air.ENCRYPTED or self.in_clear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

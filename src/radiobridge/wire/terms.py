@@ -124,6 +124,7 @@ def _member_to_body(member: Member) -> Body:
         "max_priority": member.max_priority,
         "air": member.air.value,
         "signalling": "yes" if member.signalling else "no",
+        "in_clear": "yes" if member.in_clear else "no",
     }
 
 
@@ -136,6 +137,7 @@ def _member_from_body(item: Json) -> Member:
         max_priority=fields.integer("max_priority", high=MAX_PRIORITY),
         air=fields.choice("air", Air),
         signalling=fields.parsed("signalling", _yes_or_no),
+        in_clear=fields.parsed("in_clear", _yes_or_no),
     )
     fields.done()
     return member
