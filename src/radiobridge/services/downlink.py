@@ -156,7 +156,11 @@ class Downlink:
             self._next_waiting(now)
 
     def stop(self, now: float) -> None:
-        """Unkey at once and forget all that waits (end of the daemon, an error)."""
+        """Unkey at once and forget all that waits (end of the daemon, an error).
+
+        The rest of the spurt is not played: what breaks at each packet would key for each.
+        """
+        self._over = self.claim or self._over
         while self._waiting:
             self._release(self._waiting.popleft())
         self._forget_current()
