@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
+from radiobridge.model.audit import AuditEntry, AuditHead, AuditState
 from radiobridge.model.interface import InterfaceEvent
 from radiobridge.model.voice import PcmFrame
 from radiobridge.text import Text
@@ -212,6 +213,36 @@ class StateStore(Protocol):
 
     async def close(self) -> None:
         """Flush and close; never raises."""
+
+
+class AuditLog(Protocol):
+    """The append-only log of who did what; its order is the order of the calls.
+
+    What grants goes through `before`. What takes away, emergencies and what merely happened goes
+    through `after`, so that nothing ever waits for a disk.
+    """
+
+    async def before(self, entry: AuditEntry) -> None:
+        """Write; durable on the disk when it returns, and only then may it take effect.
+
+        Raises StoreError when it cannot be written, within 2 s whatever the disk does. An entry
+        that reaches the disk after that is followed by one that says it took no effect.
+        """
+
+    def after(self, entry: AuditEntry) -> None:
+        """Write as soon as the disk allows, in order; never blocks, never raises.
+
+        Bounded: what does not fit any more is counted, and the count is written in its place.
+        """
+
+    def head(self) -> AuditHead | None:
+        """Return number and hash of the last durable entry; None until the log could be read."""
+
+    def state(self) -> AuditState:
+        """Return how the log is: what waits, what failed and why."""
+
+    async def close(self) -> None:
+        """Write what waits, for 2 s at most; never raises."""
 
 
 class GatewayApi(Protocol):
