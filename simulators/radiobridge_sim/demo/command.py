@@ -1,7 +1,6 @@
 """`radiobridge demo`: play the story, tell what held, leave nothing behind."""
 
 import contextlib
-import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +12,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from radiobridge.cli.words import language, say
 from radiobridge.errors import ConfigError, RadioBridgeError
-from radiobridge.text import Language, Text, language_of
+from radiobridge.text import Language, Text
 from radiobridge_sim.agencies import CBP, OPP, Side
 from radiobridge_sim.cables import INTERFACES
 from radiobridge_sim.demo.outcome import write_outcome
@@ -34,44 +34,85 @@ class StoppedError(BaseException):
         self.number = number
 
 
-def demo(
+demo = typer.Typer(add_completion=False)
+"""The command, as the entry point group `radiobridge.commands` has it."""
+
+
+@demo.command(
+    help=say(
+        "Bridge a Canadian and an American radio, all simulated, and show what is heard. Needs no "
+        "hardware, broker or network. Makes keys for two agencies, starts two mosquitto brokers "
+        "and two gateways, and has two handhelds talk. Without --once the bridge then stays up, "
+        "with a call and a reply now and then, until Ctrl-C.",
+        "Relier une radio canadienne et une radio américaine, toutes simulées, et montrer ce qui "
+        "s'entend. Sans matériel, courtier ni réseau. Crée les clés de deux agences, démarre deux "
+        "courtiers mosquitto et deux passerelles, et fait parler deux portatifs. Sans --once, le "
+        "pont reste ensuite en service, avec un appel et une réponse de temps en temps, jusqu'à "
+        "Ctrl-C.",
+    ),
+    epilog=say("Example", "Exemple") + ": radiobridge demo --once --out /tmp/demo",
+)
+def run_demo(
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="End after the story; exit 0 only if all of it held.")
+        bool,
+        typer.Option(
+            "--once",
+            help=say(
+                "End after the story; exit status 0 only if all of it held.",
+                "Terminer après l'histoire; état 0 seulement si tout a tenu.",
+            ),
+        ),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write report.json, line logs and WAVs there."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            file_okay=False,
+            help=say(
+                "Write report.json, recordings and logs there.",
+                "Y écrire report.json, enregistrements et journaux.",
+            ),
+        ),
     ] = None,
     radios: Annotated[
         str,
         typer.Option(
             "--radios",
             metavar="CA,US",
-            help="What keys the Canadian and the American radio: ccdi, lines or usrp.",
+            help=say(
+                "What keys the Canadian and the American radio: ccdi, lines or usrp.",
+                "Ce qui active la radio canadienne et l'américaine : ccdi, lines ou usrp.",
+            ),
         ),
     ] = "ccdi,usrp",
     lang: Annotated[
-        Language | None, typer.Option("--lang", help="en or fr; by locale when left out.")
+        Language | None,
+        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
     ] = None,
 ) -> None:
-    """Bridge a Canadian and an American radio, all simulated, and show what is heard.
-
-    Needs no hardware, no broker and no network. Makes keys for two agencies, starts two mosquitto
-    brokers and two gateways, and has two handhelds talk. Without --once the bridge then stays up,
-    with a call and a reply now and then, until Ctrl-C.
-
-    Example: radiobridge demo --once --out /tmp/demo
-    """
-    language = lang or language_of(os.environ.get("LC_ALL") or os.environ.get("LANG"))
-    progress = Progress(Console(), language)
+    """Play the story; exit status 0 only if all of it held."""
+    progress = Progress(Console(), lang or language())
     try:
         with _signals_raise():
-            status = _run(progress, out, _sides(radios), once=once)
+            status = _run(progress, _folder(out), _sides(radios), once=once)
     except StoppedError as stopped:
         progress.note(Text("stopped", "arrêté"), "yellow")
         status = 128 + stopped.number
     raise typer.Exit(status)
+
+
+def _folder(out: Path | None) -> Path | None:
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"--out {out}: cannot be made: {error.strerror}; choose a folder of yours",
+                f"--out {out} : création impossible : {error.strerror}; choisissez un dossier",
+            ) from error
+    return out
 
 
 def _sides(radios: str) -> tuple[Side, Side]:
@@ -107,8 +148,6 @@ def _ignore_signals() -> None:
 
 
 def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once: bool) -> int:
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
     failure: RadioBridgeError | None = None
     with tempfile.TemporaryDirectory(prefix="radiobridge-demo-") as folder:
         world = World(Path(folder), sides)

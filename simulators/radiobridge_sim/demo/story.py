@@ -205,6 +205,9 @@ class Story:
         agreed = self._agree(THIRD)
         text = Text("The bridge is up; Ctrl-C ends it.", "Le pont est en service; Ctrl-C termine.")
         self.progress.note(text if agreed else Text("no agreement", "pas d'accord"), "bold")
+        for side in self.world.sides:
+            command = f"  radiobridge status --socket {self.world.gateway(side).socket}"
+            self.progress.note(Text(command, command))
 
     def small_talk(self) -> tuple[tuple[Side, str], ...]:
         """Return calls and replies for as long as somebody wants to listen."""

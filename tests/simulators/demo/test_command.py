@@ -16,7 +16,7 @@ import pytest
 
 from radiobridge.errors import ConfigError
 from radiobridge.text import Language
-from radiobridge_sim.demo.command import demo
+from radiobridge_sim.demo.command import run_demo
 from radiobridge_sim.sound import RATE
 
 pytestmark = pytest.mark.real
@@ -170,4 +170,10 @@ def test_killing_it_outright_leaves_no_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("radios", ["ccdi", "ccdi,", "ccdi,relay", "usrp,usrp,usrp"])
 def test_unknown_radios_are_wrong_use(radios: str) -> None:
     with pytest.raises(ConfigError, match="ccdi"):
-        demo(radios=radios, lang=Language.EN)
+        run_demo(radios=radios, lang=Language.EN)
+
+
+def test_a_folder_that_cannot_be_made_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="--out"):
+        run_demo(out=tmp_path / "file" / "out", lang=Language.EN)
