@@ -33,6 +33,10 @@ class Restriction:
         if word.recording is not None:
             self.recording = strictest(self.recording or word.recording, word.recording)
 
+    def copy(self) -> "Restriction":
+        """Return one like this that can grow by itself."""
+        return Restriction(self.agency, dict(self.limits), self.end_ms, self.recording)
+
     @property
     def empty(self) -> bool:
         """Tell whether nothing is restricted."""

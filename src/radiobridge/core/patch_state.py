@@ -52,6 +52,8 @@ class PatchState:
     why: Text
     agencies: tuple[AgencyId, ...] = ()
     """Who is waited for, or who withdrew (also while the rest is in force)."""
+    withdrawn_by: tuple[AgencyId, ...] = ()
+    narrowed_by: tuple[AgencyId, ...] = ()
     difference: Difference | None = None
     taken: tuple[TalkgroupId, PatchId] | None = None
     """Our talkgroup, or one that we join to it, and the patch that has it."""
@@ -66,6 +68,7 @@ def why(
     reason: Reason,
     *,
     agencies: tuple[AgencyId, ...] = (),
+    narrowed_by: tuple[AgencyId, ...] = (),
     difference: Difference | None = None,
     taken: tuple[TalkgroupId, PatchId] | None = None,
 ) -> Text:
@@ -78,10 +81,20 @@ def why(
             f"{taken[0]} est déjà dans le jumelage {taken[1]}; proposez-en un seul pour tout",
         )
     names = ", ".join(agencies)
-    if reason is Reason.IN_FORCE and agencies:
-        return Text(f"in force; {names} has withdrawn", f"en vigueur; {names} a retiré son accord")
+    if reason is Reason.IN_FORCE and (agencies or narrowed_by):
+        return _in_force(names, ", ".join(narrowed_by))
     text = _WHY[reason]
     return Text(text.en.format(names), text.fr.format(names))
+
+
+def _in_force(withdrawn: str, narrowed: str) -> Text:
+    """Return the sentence for a patch that is not in force as it was agreed."""
+    parts = [_WHY[Reason.IN_FORCE]]
+    if narrowed:
+        parts.append(Text(f"narrowed by {narrowed}", f"restreint par {narrowed}"))
+    if withdrawn:
+        parts.append(Text(f"{withdrawn} has withdrawn", f"{withdrawn} a retiré son accord"))
+    return Text("; ".join(part.en for part in parts), "; ".join(part.fr for part in parts))
 
 
 def _differ(difference: Difference) -> Text:

@@ -3,7 +3,8 @@
 Rules (DESIGN, patches and consent):
   In force: each owner of a member has an authorised gateway that accepts exactly these terms, and
   the time is inside their window. Authorised: in the newest roster, with the right `consent`.
-  A gateway with a plan of its own under that id joins by no other terms.
+  A gateway with a plan of its own under that id joins by no other terms. What an operator has
+  accepted by command (adopted) is said like a plan, but it is the words that count.
   Taking away is unilateral. A withdrawal by any gateway that was ever authorised holds for its
   agency for good, whatever the gateway or its siblings say later; the rest goes on while two
   agencies remain. Restrictions add up and never come off.
@@ -15,11 +16,12 @@ The state is a function of the set of plans, rosters and words and of the time; 
 they arrive does not matter (a property test).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from radiobridge.core.consent import Restriction, narrowed
+from radiobridge.core.patch_record import Record, narrow
 from radiobridge.core.patch_state import Difference, PatchState, Reason, why
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
@@ -53,6 +55,19 @@ class _Entry:
     last_ms: int = 0
     """When the last terms or withdrawal seen are over."""
 
+    def record(self, gateway: GatewayId, patch: PatchId) -> Record:
+        """Return all that counts of what one gateway has said."""
+        spoken = self.spoken[gateway]
+        return Record(
+            patch=patch,
+            word=spoken.word,
+            version=spoken.version,
+            expires_ms=spoken.expires_ms,
+            withdrawn=gateway in self.withdrawn,
+            restriction=self.restrictions.get(gateway),
+            last_ms=self.last_ms,
+        )
+
 
 class PatchBook:
     """The patches that concern one agency. Times are ms of bridge time."""
@@ -61,6 +76,7 @@ class PatchBook:
         """Start for a gateway of agency `own`, knowing nothing: nothing is in force."""
         self._own = own
         self._plans: dict[PatchId, Terms] = {}
+        self._adopted: dict[PatchId, Terms] = {}
         self._joins: tuple[frozenset[TalkgroupId], ...] = ()
         self._rosters: dict[AgencyId, Roster] = {}
         self._ever_authorised: set[GatewayId] = set()
@@ -73,6 +89,10 @@ class PatchBook:
         """Replace this gateway's own plans and its agency's local joins."""
         self._plans = {terms.patch: _sorted(terms) for terms in plans}
         self._joins = tuple(joins)
+
+    def adopt(self, terms: Terms) -> None:
+        """Take terms that an operator of this gateway has accepted: `words_to_say` says them."""
+        self._adopted[terms.patch] = _sorted(terms)
 
     def set_closed(self, reason: Reason | None) -> None:
         """Close all foreign patches (CLOCK_UNSYNCHRONISED, STATE_UNCONFIRMED), or None: open."""
@@ -109,6 +129,44 @@ class PatchBook:
         """Return the effective terms of the patches in force."""
         return tuple(state.effective for state in self.states(now_ms) if state.in_force)
 
+    def offers(self, patch: PatchId, now_ms: int) -> tuple[Terms, ...]:
+        """Return the different terms that authorised gateways accept under this id now."""
+        accepted = self._accepted(patch, now_ms)
+        found = {terms for all_ in accepted.values() for terms in all_}
+        return tuple(sorted(found, key=_hash))
+
+    def records(self, patch: PatchId) -> dict[GatewayId, Record]:
+        """Return all that counts of what each gateway has said about a patch."""
+        entry = self._entries.get(patch)
+        if entry is None:
+            return {}
+        return {gateway: entry.record(gateway, patch) for gateway in sorted(entry.spoken)}
+
+    def narrowing(self, me: GatewayId, change: PatchWord) -> PatchWord:
+        """Return the word that takes `change` away, and all that `me` took away before."""
+        entry = self._entries.get(change.patch)
+        known = entry.restrictions.get(me) if entry is not None else None
+        total = known.copy() if known is not None else Restriction(me.agency)
+        total.add(change)
+        return narrow(total, change)
+
+    @property
+    def known(self) -> frozenset[PatchId]:
+        """Return all patches that something is known of."""
+        return frozenset(self._patches())
+
+    def may_consent(self, gateway: GatewayId, now_ms: int) -> bool:
+        """Tell whether what `gateway` says about patches counts now."""
+        return self._authorised(gateway, now_ms)
+
+    def occupied(self, terms: Terms) -> set[TalkgroupId]:
+        """Return the members and all that this agency joins to them."""
+        groups = {member.talkgroup for member in terms.members}
+        for join in self._joins:
+            if join & groups:
+                groups |= join
+        return groups
+
     def states(self, now_ms: int) -> tuple[PatchState, ...]:
         """Return how each known patch stands, sorted by patch id."""
         judged = [state for patch in self._patches() if (state := self._judge(patch, now_ms))]
@@ -134,22 +192,33 @@ class PatchBook:
     def word_expires_ms(self, word: PatchWord, now_ms: int) -> int:
         """Return until when a document with `word` must count: past all that it is about."""
         entry = self._entries.get(word.patch)
-        ends = (word.terms.end_ms if word.terms is not None else 0, now_ms)
-        return max(*ends, entry.last_ms if entry is not None else 0) + DAY_MS
+        known = (word.terms, self._plans.get(word.patch), self._adopted.get(word.patch))
+        ends = [terms.end_ms for terms in known if terms is not None]
+        return max(now_ms, *ends, entry.last_ms if entry is not None else 0) + DAY_MS
 
-    def forget_ended(self, now_ms: int) -> None:
+    def forget_ended(self, now_ms: int) -> tuple[PatchId, ...]:
         """Forget patches on which every word and all terms seen are over, and no plan is left.
 
         Call it now and then; a day of grace keeps a withdrawal longer than what it withdrew.
+        Returns what was forgotten.
         """
-        for patch, entry in list(self._entries.items()):
-            if patch not in self._plans and now_ms >= entry.last_ms + DAY_MS:
-                del self._entries[patch]
+        for patch, terms in list(self._adopted.items()):
+            if now_ms >= terms.end_ms + DAY_MS:
+                del self._adopted[patch]
+        kept = {*self._plans, *self._adopted}
+        over = [
+            patch
+            for patch, entry in self._entries.items()
+            if patch not in kept and now_ms >= entry.last_ms + DAY_MS
+        ]
+        for patch in over:
+            del self._entries[patch]
+        return tuple(over)
 
     # What is known
 
     def _patches(self) -> list[PatchId]:
-        return sorted({*self._plans, *self._entries})
+        return sorted({*self._plans, *self._adopted, *self._entries})
 
     def _entry(self, gateway: GatewayId, patch: PatchId) -> _Entry:
         entry = self._entries.get(patch)
@@ -205,29 +274,29 @@ class PatchBook:
         known = self._known_terms(patch, accepted)
         if not known:
             return None
-        agreed = [
-            terms
-            for terms in ([plan] if plan is not None else known)
-            if all(terms in accepted.get(a, ()) for a in terms.agencies - withdrawn)
-        ]
-        terms = agreed[0] if agreed else known[0]
-        effective = narrowed(terms, self._restrictions(patch), withdrawn)
+        agreed = _agreed(accepted, withdrawn)
+        ours = [terms for terms in agreed if terms in known and plan in (None, terms)]
+        terms = ours[0] if ours else known[0]
+        restrictions = self._restrictions(patch)
+        effective = narrowed(terms, restrictions, withdrawn)
         gone = tuple(sorted(withdrawn & terms.agencies))
+        by = _restrictive(terms, restrictions, withdrawn)
+        state = partial(_state, terms, effective, withdrawn_by=gone, narrowed_by=by)
         ended = self._ended(terms, effective, withdrawn, now_ms)
         if ended is not None:
-            return _state(terms, effective, ended, agencies=gone)
+            return state(ended, agencies=gone)
         if len(agreed) > 1:
             difference = _difference(self._own, agreed[0], agreed[1])
-            return _state(terms, effective, Reason.TERMS_DIFFER, difference=difference)
-        if not agreed:
-            return self._disagreed(terms, effective, accepted, withdrawn)
+            return state(Reason.TERMS_DIFFER, difference=difference)
+        if not ours:
+            return self._disagreed(terms, state, accepted, withdrawn)
         if now_ms < effective.start_ms:
-            return _state(terms, effective, Reason.NOT_YET)
-        return _state(terms, effective, self._closed or Reason.IN_FORCE, agencies=gone)
+            return state(Reason.NOT_YET)
+        return state(self._closed or Reason.IN_FORCE, agencies=gone)
 
     def _known_terms(self, patch: PatchId, accepted: dict[AgencyId, list[Terms]]) -> list[Terms]:
         """Return the different terms under this id: our plan, our agency's, then the others'."""
-        plan = self._plans.get(patch)
+        plan = self._plans.get(patch) or self._adopted.get(patch)
         ours = accepted.get(self._own, [])
         others = [t for agency, all_ in accepted.items() if agency != self._own for t in all_]
         found = [plan] if plan is not None else []
@@ -254,7 +323,7 @@ class PatchBook:
     def _disagreed(
         self,
         terms: Terms,
-        effective: Terms,
+        state: Callable[..., PatchState],
         accepted: dict[AgencyId, list[Terms]],
         withdrawn: frozenset[AgencyId],
     ) -> PatchState:
@@ -263,8 +332,8 @@ class PatchBook:
         for agency in missing:
             for theirs in sorted(accepted.get(agency, ()), key=_hash):
                 difference = _difference(agency, terms, theirs)
-                return _state(terms, effective, Reason.TERMS_DIFFER, difference=difference)
-        return _state(terms, effective, Reason.WAITING_FOR, agencies=tuple(missing))
+                return state(Reason.TERMS_DIFFER, difference=difference)
+        return state(Reason.WAITING_FOR, agencies=tuple(missing))
 
     # All patches together
 
@@ -275,7 +344,7 @@ class PatchBook:
         for state in sorted(in_force, key=lambda s: (s.effective.start_ms, s.patch)):
             clash = self._clash(state, taken)
             if clash is None:
-                taken.update(dict.fromkeys(self._occupied(state.effective), state.patch))
+                taken.update(dict.fromkeys(self.occupied(state.effective), state.patch))
             yield state if clash is None else _taken(state, clash)
         for state in (state for state in judged if not state.in_force):
             waits = state.reason is Reason.WAITING_FOR and state.terms.start_ms <= now_ms
@@ -285,21 +354,13 @@ class PatchBook:
     def _clash(
         self, state: PatchState, taken: dict[TalkgroupId, PatchId]
     ) -> tuple[TalkgroupId, PatchId] | None:
-        groups = sorted(self._occupied(state.effective) & taken.keys())
+        groups = sorted(self.occupied(state.effective) & taken.keys())
         return (groups[0], taken[groups[0]]) if groups else None
-
-    def _occupied(self, terms: Terms) -> set[TalkgroupId]:
-        """Return the members and all that we join to them."""
-        groups = {member.talkgroup for member in terms.members}
-        for join in self._joins:
-            if join & groups:
-                groups |= join
-        return groups
 
     # Time and our own words
 
     def _moments(self, now_ms: int) -> Iterator[int]:
-        for terms in self._plans.values():
+        for terms in (*self._plans.values(), *self._adopted.values()):
             yield from (terms.start_ms, terms.end_ms)
         for entry in self._entries.values():
             for spoken in entry.spoken.values():
@@ -319,7 +380,7 @@ class PatchBook:
         entry = self._entries.get(patch)
         spoken = entry.spoken.get(me) if entry is not None else None
         said = spoken.word if spoken is not None and now_ms < spoken.expires_ms else None
-        plan = self._plans.get(patch)
+        plan = self._plans.get(patch) or self._adopted.get(patch)
         if plan is None:
             live = said is not None and said.verb is not Verb.WITHDRAW
             return PatchWord(patch=patch, verb=Verb.WITHDRAW) if live else None
@@ -335,16 +396,28 @@ class PatchBook:
     def _acceptance(me: GatewayId, plan: Terms, entry: _Entry | None) -> PatchWord:
         """Return the acceptance of `plan`, with what `me` restricted before."""
         mine = entry.restrictions.get(me) if entry is not None else None
-        if mine is None or mine.empty:
-            return PatchWord(patch=plan.patch, verb=Verb.ACCEPT, terms=plan)
-        return PatchWord(
-            patch=plan.patch,
-            verb=Verb.NARROW,
-            terms=plan,
-            limits=tuple(mine.limits[group] for group in sorted(mine.limits)),
-            end_ms=mine.end_ms,
-            recording=mine.recording,
-        )
+        accepted = PatchWord(patch=plan.patch, verb=Verb.ACCEPT, terms=plan)
+        return accepted if mine is None or mine.empty else narrow(mine, accepted)
+
+
+def _agreed(
+    accepted: Mapping[AgencyId, list[Terms]], withdrawn: frozenset[AgencyId]
+) -> list[Terms]:
+    """Return the terms that the owners of all their members accept, but those that withdrew."""
+    found = {terms for all_ in accepted.values() for terms in all_}
+    return [
+        terms
+        for terms in sorted(found, key=_hash)
+        if all(terms in accepted.get(a, ()) for a in terms.agencies - withdrawn)
+    ]
+
+
+def _restrictive(
+    terms: Terms, restrictions: Iterable[Restriction], withdrawn: frozenset[AgencyId]
+) -> tuple[AgencyId, ...]:
+    """Return the agencies that narrow these terms."""
+    said = {one.agency for one in restrictions if not one.empty}
+    return tuple(sorted((said & terms.agencies) - withdrawn))
 
 
 @lru_cache(maxsize=1024)
@@ -362,6 +435,8 @@ def _state(
     reason: Reason,
     *,
     agencies: tuple[AgencyId, ...] = (),
+    withdrawn_by: tuple[AgencyId, ...] = (),
+    narrowed_by: tuple[AgencyId, ...] = (),
     difference: Difference | None = None,
 ) -> PatchState:
     return PatchState(
@@ -369,21 +444,17 @@ def _state(
         terms=terms,
         effective=effective,
         reason=reason,
-        why=why(reason, agencies=agencies, difference=difference),
+        why=why(reason, agencies=agencies, narrowed_by=narrowed_by, difference=difference),
         agencies=agencies,
+        withdrawn_by=withdrawn_by,
+        narrowed_by=narrowed_by,
         difference=difference,
     )
 
 
 def _taken(state: PatchState, taken: tuple[TalkgroupId, PatchId]) -> PatchState:
-    return PatchState(
-        patch=state.patch,
-        terms=state.terms,
-        effective=state.effective,
-        reason=Reason.TALKGROUP_TAKEN,
-        why=why(Reason.TALKGROUP_TAKEN, taken=taken),
-        taken=taken,
-    )
+    reason = Reason.TALKGROUP_TAKEN
+    return replace(state, reason=reason, why=why(reason, taken=taken), agencies=(), taken=taken)
 
 
 def _difference(agency: AgencyId, ours: Terms, theirs: Terms) -> Difference:
