@@ -46,11 +46,18 @@ class GroupFloor:
         return self._floor.holder
 
     def heard(self, claim: Claim, media_time: int, now: float) -> Verdict:
-        """Judge one packet (hot)."""
-        verdict = self._floor.heard(claim, media_time, now)
-        if not self._armed or self._floor.holder is not claim:
+        """Judge one packet (hot). Once it is handed over, `settle`."""
+        return self._floor.heard(claim, media_time, now)
+
+    def settle(self, now: float) -> None:
+        """Tell what the last packet changed, if it did (hot).
+
+        Told after that packet was handed over, a radio that is cut off goes on with it at once,
+        and does not unkey in between.
+        """
+        due = self._floor.next_deadline()
+        if due is not None and (due <= now or not self._armed):
             self._settle(now)
-        return verdict
 
     def request(self, claim: Claim, now: float) -> Verdict:
         """Judge the start of a spurt of ours."""

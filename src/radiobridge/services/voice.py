@@ -210,7 +210,9 @@ class VoicePlane:
         group = self._group_of.get(claim.talkgroup)
         if group is None:
             return False
-        verdict = group.heard(claim, media_time, time.monotonic())
+        now = time.monotonic()
+        verdict = group.heard(claim, media_time, now)
+        group.settle(now)
         if verdict is not Verdict.PLAY:
             self.counters[f"cut-{verdict.value}"] += 1
         return verdict is Verdict.PLAY
@@ -269,6 +271,7 @@ class VoicePlane:
                 runner.fill(claim, packet, now)
         else:
             self.counters[verdict.value] += 1
+        group.settle(now)
 
     def _admit(self, topic: str) -> _Heard | None:
         """Look up a topic that is not known yet (rare)."""
