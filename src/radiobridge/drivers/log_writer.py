@@ -10,6 +10,8 @@ import threading
 from typing import TextIO
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 LINES = 4096
 _FLUSH_S = 1.0
@@ -61,16 +63,21 @@ class LogWriter:
 
 
 def configure_logging(style: str, level: str) -> LogWriter:
-    """Send structlog to standard error: `json`, `console`, or `auto` (console on a terminal)."""
+    """Send structlog to standard error: `json`, `console`, or `auto` (console on a terminal).
+
+    Errors come with their way through the code, without local variables: keys are among them.
+    """
     writer = LogWriter(sys.stderr)
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor
     if console:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         errors: list[structlog.typing.Processor] = []
     else:
         renderer = structlog.processors.JSONRenderer()
-        errors = [structlog.processors.dict_tracebacks]
+        errors = [ExceptionRenderer(ExceptionDictTransformer(show_locals=False))]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
