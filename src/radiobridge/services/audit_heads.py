@@ -1,0 +1,134 @@
+"""How far the logs of other gateways go, kept durably: it shows when one is cut short.
+
+    audit-head/<gateway>                the furthest head heard
+    audit-head/<gateway>/hour<0…47>     the first head of each hour, for two days
+    audit-head/<gateway>/day<0…399>     the first head of each day, for 400 days
+
+The older ones are for a log that was written anew and has gone on since. A gateway keeps its own
+furthest head in the same way: it notices itself when its log was cut or replaced while it was down.
+"""
+
+import structlog
+
+from radiobridge.core.audit_chain import parse_head
+from radiobridge.errors import RemoteProtocolError, StoreError
+from radiobridge.model.audit import AuditEvent, AuditHead, Outcome
+from radiobridge.model.ids import GatewayId
+from radiobridge.services.auditing import Auditor
+from radiobridge.services.tasks import Tasks
+from radiobridge.spi import StateStore
+
+log = structlog.get_logger()
+
+AUDIT_HEAD_KEY = "audit-head/"
+
+_PERIODS = (("hour", 3_600_000, 48), ("day", 24 * 3_600_000, 400))
+"""Name, length in ms, how many of them are kept."""
+
+
+class AuditHeads:
+    """The heads that this gateway holds. Values are `<sequence>:<hash>@<bridge time in ms>`."""
+
+    def __init__(
+        self,
+        me: GatewayId,
+        *,
+        store: StateStore,
+        auditor: Auditor,
+        tasks: Tasks,
+    ) -> None:
+        self._me = me
+        self._store = store
+        self._auditor = auditor
+        self._tasks = tasks
+        self._went_back: set[GatewayId] = set()
+
+    def published(self, text: str, now_ms: int) -> None:
+        """Keep the own head, as it is published; say so in the log when it went back itself."""
+        if not text:
+            return
+        head, kept = parse_head(text), self._kept(self._me)
+        if kept is not None and _behind(head, kept):
+            log.error("audit-log-cut", kept=str(kept), found=text)
+            self._auditor.after(
+                AuditEvent.LOG_CUT,
+                source="state",
+                outcome=Outcome.FAILED,
+                detail={"kept": str(kept), "found": text},
+            )
+        if kept != head:
+            self._tasks.spawn(self._put(AUDIT_HEAD_KEY + str(self._me), text, now_ms))
+
+    def heard(self, gateway: GatewayId, text: str, now_ms: int) -> None:
+        """Keep a head that `gateway` has published; raise RemoteProtocolError if it is none."""
+        if not text:
+            return
+        head, kept = parse_head(text), self._kept(gateway)
+        if kept is not None and _behind(head, kept):
+            self._behind(gateway, head, kept)
+            return
+        self._went_back.discard(gateway)
+        name = AUDIT_HEAD_KEY + str(gateway)
+        if kept != head:
+            self._tasks.spawn(self._put(name, text, now_ms))
+        for period, length_ms, slots in _PERIODS:
+            count = now_ms // length_ms
+            slot = f"{name}/{period}{count % slots}"
+            if _when(self._store.get(slot)) // length_ms != count:
+                self._tasks.spawn(self._put(slot, text, now_ms))
+
+    def status(self) -> dict[str, str]:
+        """Return the furthest head held of each gateway."""
+        held = self._store.items(AUDIT_HEAD_KEY)
+        names = {key.removeprefix(AUDIT_HEAD_KEY): value for key, value in held.items()}
+        own = str(self._me)
+        return {n: v for n, v in sorted(names.items()) if n.count("/") == 1 and n != own}
+
+    def held(self) -> list[str]:
+        """Return all heads held of others, as lines `<gateway> <sequence>:<hash>@<ms>`."""
+        lines = []
+        for key, value in self._store.items(AUDIT_HEAD_KEY).items():
+            gateway = "/".join(key.removeprefix(AUDIT_HEAD_KEY).split("/")[:2])
+            if gateway != str(self._me):
+                lines.append(f"{gateway} {value}")
+        return sorted(set(lines))
+
+    def _behind(self, gateway: GatewayId, head: AuditHead, kept: AuditHead) -> None:
+        """A log went back: the head that was kept stays, for it is what shows it."""
+        if gateway in self._went_back:
+            return
+        self._went_back.add(gateway)
+        log.error("audit-head-went-back", partner=str(gateway), kept=str(kept), heard=str(head))
+        self._auditor.after(
+            AuditEvent.HEAD_WENT_BACK,
+            source=f"head of {gateway}",
+            identity=str(gateway),
+            outcome=Outcome.FAILED,
+            detail={"kept": str(kept), "heard": str(head)},
+        )
+
+    def _kept(self, gateway: GatewayId) -> AuditHead | None:
+        value = self._store.get(AUDIT_HEAD_KEY + str(gateway))
+        try:
+            return None if value is None else parse_head(value.partition("@")[0])
+        except RemoteProtocolError:
+            return None
+
+    async def _put(self, key: str, text: str, now_ms: int) -> None:
+        try:
+            await self._store.put(key, f"{text}@{now_ms}")
+        except StoreError as error:
+            log.error("audit-head-not-stored", key=key, error=str(error))  # noqa: TRY400
+
+
+def _behind(head: AuditHead, kept: AuditHead) -> bool:
+    """Tell whether `head` cannot be that of the same log, later."""
+    if head.sequence == kept.sequence:
+        return head.hash != kept.hash
+    return head.sequence < kept.sequence
+
+
+def _when(value: str | None) -> int:
+    """Return when a kept head was heard; before all time if there is none."""
+    when = (value or "").rpartition("@")[2]
+    return int(when) if when.isdecimal() else -1
