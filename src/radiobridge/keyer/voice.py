@@ -43,7 +43,9 @@ class KeyerVoice:
         while not self._line.device_open:
             changed.clear()
             try:
-                await asyncio.wait_for(changed.wait(), end - time.monotonic())
+                # Not wait_for, which in Python 3.11 loses a cancel that comes with the change.
+                async with asyncio.timeout(end - time.monotonic()):
+                    await changed.wait()
             except TimeoutError:
                 raise DriverError(self._line.lost_reason, self._line.lost_reason) from None
         self._sink = sink
