@@ -23,6 +23,9 @@ from radiobridge_sim.demo.story import Story
 from radiobridge_sim.world import World
 
 DONE, FAILED = 0, 1
+LONGEST_FOLDER = 60
+"""Bytes of the folder for temporary files; what is added to it is less than 45."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -149,7 +152,7 @@ def _ignore_signals() -> None:
 
 def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once: bool) -> int:
     failure: RadioBridgeError | None = None
-    with tempfile.TemporaryDirectory(prefix="radiobridge-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="radiobridge-demo-", dir=_short_folder()) as folder:
         world = World(Path(folder), sides)
         story = Story(world, progress)
         try:
@@ -167,6 +170,12 @@ def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once
             if out is not None:
                 write_outcome(out, story, failure, progress.language)
     return _tell(progress, story, failure, out)
+
+
+def _short_folder() -> str | None:
+    """Return where temporary files go: the path of a UNIX socket holds 107 bytes, no more."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual.encode()) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 - mkdtemp's
 
 
 def _end(story: Story) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from radiobridge.errors import ConfigError
 from radiobridge.text import Language
-from radiobridge_sim.demo.command import run_demo
+from radiobridge_sim.demo.command import _short_folder, run_demo
 from radiobridge_sim.sound import RATE
 
 pytestmark = pytest.mark.real
@@ -78,6 +79,13 @@ class Run:
         return [*(str(path) for path in self.folder.iterdir()), *self.processes().values()]
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder with a short name: sockets are made in it."""
+    with tempfile.TemporaryDirectory(prefix="rb-", dir="/tmp") as name:
+        yield Path(name)
+
+
 @contextmanager
 def run(folder: Path, *arguments: str) -> Iterator[Run]:
     started = Run(folder, *arguments)
@@ -95,9 +103,9 @@ def length_s(path: Path) -> float:
 
 
 @pytest.mark.timeout(300)
-def test_the_whole_story_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with run(tmp_path, "--once", "--out", str(out)) as story:
+def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
+    out = folder / "out"
+    with run(folder, "--once", "--out", str(out)) as story:
         status = story.end()
         assert story.leftovers() == []
     report: dict[str, Any] = json.loads((out / "report.json").read_text(encoding="utf-8"))
@@ -132,8 +140,8 @@ def test_the_whole_story_holds_and_leaves_nothing_behind(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["two gateways", "opp-12 hears nothing"])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals, moment: str) -> None:
-    with run(tmp_path, "--lang", "en") as story:
+def test_a_signal_ends_it_cleanly(folder: Path, number: signal.Signals, moment: str) -> None:
+    with run(folder, "--lang", "en") as story:
         story.wait_for(lambda: moment in story.text())
         story.child.send_signal(number)
         assert story.end() == 128 + number
@@ -141,8 +149,8 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals, moment
         assert "stopped" in story.text()
 
 
-def test_it_says_when_a_gateway_dies(tmp_path: Path) -> None:
-    with run(tmp_path, "--once", "--lang", "en") as story:
+def test_it_says_when_a_gateway_dies(folder: Path) -> None:
+    with run(folder, "--once", "--lang", "en") as story:
         story.wait_for(lambda: "opp-12 hears nothing" in story.text())
         assert any("radiobridge.keyer" in line for line in story.processes().values())
         gateway = next(
@@ -156,8 +164,8 @@ def test_it_says_when_a_gateway_dies(tmp_path: Path) -> None:
         assert "gateway us.cbp/detroit ended with status -9; its last lines:" in story.text()
 
 
-def test_killing_it_outright_leaves_no_process(tmp_path: Path) -> None:
-    with run(tmp_path, "--once") as story:
+def test_killing_it_outright_leaves_no_process(folder: Path) -> None:
+    with run(folder, "--once") as story:
         story.wait_for(lambda: "opp-12" in story.text())
         story.child.kill()
         story.child.wait()
@@ -177,3 +185,14 @@ def test_a_folder_that_cannot_be_made_is_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="--out"):
         run_demo(out=tmp_path / "file" / "out", lang=Language.EN)
+
+
+def test_a_deep_folder_for_temporary_files_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 80)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert _short_folder() == "/tmp"
+    monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
+    assert _short_folder() == "/var/tmp"
