@@ -10,7 +10,6 @@ process; if the new one does not start, the old one is started again.
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 import secrets
@@ -128,14 +127,14 @@ async def _reread(path: Path, running: "Running") -> "Running":
             await running.replace(loaded)
             log.info("configuration-reread", restarted=False)
             return running
-    except RadioBridgeError as error:
+    except (RadioBridgeError, OSError) as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
         return running
     old = running.loaded
     await running.stop()
     try:
         fresh = await Running.start(loaded)
-    except RadioBridgeError as error:
+    except (RadioBridgeError, OSError) as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
         return await Running.start(old)
     log.info("configuration-reread", restarted=True)
@@ -418,8 +417,14 @@ def _check_roster(
 
 
 def _state_folder(config: GatewayConfig) -> Path:
-    with contextlib.suppress(FileExistsError):
-        config.state.mkdir(mode=0o700, parents=True)
+    try:
+        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"state: {config.state} cannot be made: {reason}; choose another folder for `state`",
+            f"state : {config.state} ne peut être créé : {reason}; changez le dossier de `state`",
+        ) from error
     return config.state
 
 
