@@ -292,12 +292,14 @@ class VoicePlane:
         sender, talkgroup = parsed.gateway, parsed.talkgroup
         if parsed.kind is not TopicKind.VOICE or talkgroup not in self._map.hears:
             return None
+        if self._ports.signer_of(sender) is None:
+            return None
         reception = self._receptions.get(topic)
         if reception is None:
             reception = self._receptions[topic] = TopicReception(sender, talkgroup)
         heard = _Heard(reception, self._keys.opener(sender, talkgroup), own=sender == self._me)
         self._bind(heard)
-        return heard if heard.signer is not None else None
+        return heard
 
     def _bind(self, heard: _Heard) -> None:
         """Give a topic its sender's key, its floor and its radios, as they are now."""
