@@ -25,7 +25,7 @@ from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.patch import Member
-from radiobridge.model.voice import MEDIA_RATE, Claim, TalkClass, VoicePacket
+from radiobridge.model.voice import MAX_PRIORITY, MEDIA_RATE, Claim, TalkClass, VoicePacket
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.groups import GroupFloor
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
@@ -84,20 +84,20 @@ class _Heard:
         self.group: GroupFloor | None = None
         self.targets: tuple[RadioRunner, ...] = ()
         self.stale_seen = reception.counters.get(Refusal.STALE, 0)
-        self._member: Member | None = None
+        self._member = _unlimited(reception.talkgroup)
         self._raw: Claim | None = None
         self._clamped: Claim | None = None
 
     def bind(self, member: Member | None) -> None:
-        """Take the terms that cap what this sender claims."""
-        self._member = member
+        """Take the terms that cap what this sender claims; among our own there are none."""
+        self._member = member or _unlimited(self.reception.talkgroup)
         self._raw = None
 
     def claim(self, raw: Claim) -> Claim:
         """Return the claim within the terms; the same object for the same claim."""
         if raw is not self._raw or self._clamped is None:
             self._raw = raw
-            self._clamped = raw if self._member is None else clamp(raw, self._member)
+            self._clamped = clamp(raw, self._member)
         return self._clamped
 
 
@@ -420,6 +420,11 @@ class VoicePlane:
             ],
             "counters": {**self.counters, **{f"voice-{k}": n for k, n in received.items()}},
         }
+
+
+def _unlimited(talkgroup: TalkgroupId) -> Member:
+    """Return terms that leave every rank; an emergency still needs an open alarm (`clamp`)."""
+    return Member(talkgroup=talkgroup, max_class=TalkClass.EMERGENCY, max_priority=MAX_PRIORITY)
 
 
 def _holder(claim: Claim | None) -> dict[str, Any] | None:
