@@ -129,10 +129,16 @@ class Downlink:
             playing.jitter.finish(index)
 
     def fill(self, claim: Claim, packet: VoicePacket, now: float) -> None:
-        """Take a late packet of a spurt that has ended: it may fill a gap, it starts nothing."""
+        """Take a late packet of a spurt that has ended: it may fill a gap, it starts nothing.
+
+        It may be the end itself: an own spurt has left the floor before its end comes round.
+        """
+        index = packet.media_time // FRAME_MEDIA_TIME
         for playing in (self._current, *self._waiting):
             if playing is not None and _same(playing.claim, claim):
-                playing.jitter.put(packet.media_time // FRAME_MEDIA_TIME, packet.opus, now)
+                playing.jitter.put(index, packet.opus, now)
+                if packet.end:
+                    playing.jitter.finish(index)
 
     def claims(self) -> list[Claim]:
         """Return the claims of what is played and of what waits."""
