@@ -278,6 +278,8 @@ class FakeLink:
         self.document_filters: frozenset[str] = frozenset()
         self.voice_restarts = 0
         self.closed = False
+        self.when_asked: Callable[[], None] = _nothing
+        """Called when other voice is asked for."""
         self._sink: LinkSink | None = None
         self._own: dict[str, bytes] = {}
         self._connects = 0
@@ -315,6 +317,7 @@ class FakeLink:
 
     def want_voice(self, topics: frozenset[str]) -> None:
         self.voice_filters = topics
+        self.when_asked()
 
     def want_documents(self, filters: frozenset[str]) -> None:
         new, self.document_filters = filters - self.document_filters, filters
@@ -365,6 +368,10 @@ class FakeLink:
         for topic, payload in self.broker.retained.items():
             if _wanted(filters, topic):
                 self.deliver_document(topic, payload)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _wanted(filters: frozenset[str], topic: str) -> bool:

@@ -24,8 +24,9 @@ from tests.services.fakes import FakeAudio, FakeLine, Played
 from tests.services.virtual_time import now
 from tests.services.voices import RATE, loud
 
-COR = SquelchSettings(hang_s=0.1, settling_s=0.15, cor_limit_s=30.0)
-VOX = SquelchSettings(mode=SquelchMode.VOX, hang_s=0.1, settling_s=0.15)
+HANG_S = 0.1
+COR = SquelchSettings(hang_s=HANG_S, settling_s=0.15, cor_limit_s=30.0)
+VOX = SquelchSettings(mode=SquelchMode.VOX, hang_s=HANG_S, settling_s=0.15)
 TRANSMIT = TransmitSettings(tail_s=0.04, hold_s=0.8, reports_grant=True)
 
 
@@ -84,6 +85,7 @@ class Radio:
         self.cor(active=True)
         await self.speak(seconds)
         self.cor(active=False)
+        await self.quiet(HANG_S + 2 * FRAME_S)
 
     async def play(self, packets: Sequence[VoicePacket]) -> None:
         """Let the floor hand over one packet each 20 ms."""
