@@ -1,8 +1,9 @@
 """The composition root: the only place that knows concrete classes.
 
-Start, in order: state, clock, keys and roster, keyer (devices open, nothing keyed), radios, voice
-and control, links, sound, API. Stop, in reverse, after the first and most important step: every
-radio is unkeyed and the keyer has confirmed it. SIGTERM and SIGINT stop; SIGHUP re-reads.
+Start, in order: state, audit log, clock, keys and roster, keyer (devices open, nothing keyed),
+radios, voice and control, links, sound, API. Stop, in reverse, after the first and most important
+step: every radio is unkeyed and the keyer has confirmed it. SIGTERM and SIGINT stop; SIGHUP
+re-reads.
 
 SIGHUP takes all of the new configuration or none of it. Plans, partners, talkgroup map and roster
 change while voice goes on. Anything else (radios, brokers, keys) starts the gateway anew inside the
@@ -10,6 +11,7 @@ process; if the new one does not start, the old one is started again.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import secrets
@@ -38,6 +40,7 @@ from radiobridge.drivers.link.loopback import LoopbackLink
 from radiobridge.drivers.log_writer import configure_logging
 from radiobridge.drivers.registry import Group, load
 from radiobridge.drivers.service_manager import notify
+from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import ConfigError, RadioBridgeError, RemoteProtocolError
@@ -46,6 +49,7 @@ from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import AgencyId, GatewayId, RadioName, parse_talkgroup
+from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, Agreements, ControlPlane
 from radiobridge.services.directory import Directory
@@ -64,6 +68,7 @@ from radiobridge.wire.roster import read_roster
 log = structlog.get_logger()
 
 STATE_FILE = "state.db"
+AUDIT_FILE = "audit.db"
 LOOPBACK = "loopback"
 
 
@@ -126,18 +131,23 @@ async def _reread(path: Path, running: "Running") -> "Running":
         if loaded.config == running.loaded.config:
             await running.replace(loaded)
             log.info("configuration-reread", restarted=False)
+            running.auditor.configuration()
             return running
-    except (RadioBridgeError, OSError) as error:
+    except RadioBridgeError as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
+        running.auditor.configuration(error=str(error))
         return running
     old = running.loaded
     await running.stop()
     try:
         fresh = await Running.start(loaded)
-    except (RadioBridgeError, OSError) as error:
+    except RadioBridgeError as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
-        return await Running.start(old)
+        fresh = await Running.start(old)
+        fresh.auditor.configuration(error=str(error), restarted=True)
+        return fresh
     log.info("configuration-reread", restarted=True)
+    fresh.auditor.configuration(restarted=True)
     return fresh
 
 
@@ -151,6 +161,7 @@ class Running:
         self._make_timer = partial(OneTimer, asyncio.get_running_loop(), lateness=self._lateness)
         self._directory: Directory
         self._control: ControlPlane
+        self.auditor: Auditor
 
     @classmethod
     async def start(cls, loaded: LoadedGateway) -> "Running":
@@ -182,7 +193,11 @@ class Running:
         store = SqliteStateStore(_state_folder(config) / STATE_FILE)
         await store.open()
         self._closing.push_async_callback(store.close)
+        audit = SqliteAuditLog(_state_folder(config) / AUDIT_FILE)
+        await audit.open()
+        self._closing.push_async_callback(audit.close)
         bridge = BridgeTime(SystemClock(Synchronised(config.clock.synchronised.value)), store)
+        self.auditor = Auditor(me, audit, bridge)
         identity = await asyncio.to_thread(read_gateway_keys, config.keys)
         agencies = _agencies(self.loaded)
         roster = await asyncio.to_thread(config.roster.read_bytes)
@@ -250,6 +265,7 @@ class Running:
             store=store,
             keys=keys,
             apply=self._voice.apply,
+            auditor=self.auditor,
             make_timer=make_timer,
         )
         gateway = Gateway(
@@ -261,6 +277,7 @@ class Running:
             control=self._control,
             papers=papers,
             store=store,
+            auditor=self.auditor,
         )
         return gateway
 
@@ -417,14 +434,8 @@ def _check_roster(
 
 
 def _state_folder(config: GatewayConfig) -> Path:
-    try:
-        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"state: {config.state} cannot be made: {reason}; choose another folder for `state`",
-            f"state : {config.state} ne peut être créé : {reason}; changez le dossier de `state`",
-        ) from error
+    with contextlib.suppress(FileExistsError):
+        config.state.mkdir(mode=0o700, parents=True)
     return config.state
 
 

@@ -18,25 +18,28 @@ from radiobridge.core.documents import DocumentBook, Offer
 from radiobridge.core.patch_state import PatchState, Reason
 from radiobridge.core.patches import PatchBook
 from radiobridge.core.routing import Routes
-from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, PublishKey, VoiceKeys
+from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, VoiceKeys
 from radiobridge.errors import RemoteProtocolError, StoreError
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
 from radiobridge.model.patch import Terms
 from radiobridge.model.talkgroup import TalkgroupMap
+from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.directory import Directory
+from radiobridge.services.key_giving import KeyGiving
 from radiobridge.services.papers import Papers, subscribe
+from radiobridge.services.tasks import Tasks
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.voice import VoiceMap
 from radiobridge.services.words import OwnWords, WordPorts
 from radiobridge.spi import StateStore
+from radiobridge.text import Text
 from radiobridge.wire.documents import MAX_DOCUMENT, Document, read_document
 from radiobridge.wire.roster import Right
 from radiobridge.wire.topics import (
     Topic,
     TopicKind,
     document_filters,
-    key_topic,
     parse_topic,
     roster_topic,
 )
@@ -81,6 +84,7 @@ class ControlPlane:
         store: StateStore,
         keys: VoiceKeys,
         apply: Callable[[VoiceMap], None],
+        auditor: Auditor,
         make_timer: Callable[[Callable[[float], None]], OneTimer],
     ) -> None:
         self.counters: Counter[str] = Counter()
@@ -103,7 +107,9 @@ class ControlPlane:
         self._states: tuple[PatchState, ...] = ()
         self._known: frozenset[AgencyId] = frozenset()
         self._map: VoiceMap | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
+        self._auditor = auditor
+        self._giving = KeyGiving(me, papers=papers, auditor=auditor, tasks=self._tasks)
         self._running = False
         self._refreshing = False
         self._forget_at_ms = 0
@@ -120,7 +126,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Begin: ask for documents, show the roster, say what the plans say."""
-        self._directory.offer(self._me.agency, self._roster, self._bridge.now_ms())
+        self._offer_roster(self._me.agency, self._roster)
         self._words.restore(self._bridge.now_ms())
         self._running = True
         self._take_agreements()
@@ -129,13 +135,14 @@ class ControlPlane:
         """Stop deciding; what was said stands."""
         self._running = False
         self._timer.set(None)
+        self._giving.close()
 
     def replace(self, agreements: Agreements, roster: bytes) -> None:
         """Take a new configuration (SIGHUP). Plans that are gone are silent when this returns."""
         self._agreements = agreements
         if roster != self._roster:
             self._roster = roster
-            self._directory.offer(self._me.agency, roster, self._bridge.now_ms())
+            self._offer_roster(self._me.agency, roster)
         self._take_agreements()
 
     def _take_agreements(self) -> None:
@@ -178,7 +185,7 @@ class ControlPlane:
         self._last[topic] = payload
 
     def _take_roster(self, agency: AgencyId, payload: bytes) -> None:
-        outcome = self._directory.offer(agency, payload, self._bridge.now_ms())
+        outcome = self._offer_roster(agency, payload)
         if outcome in (Offer.KNOWN, Offer.OLD):
             return
         log.info("roster", agency=str(agency), outcome=outcome.value)
@@ -187,6 +194,12 @@ class ControlPlane:
         pending, self._pending = self._pending, {}
         for topic, (raw, link) in pending.items():
             self.document(topic, raw, link)
+
+    def _offer_roster(self, agency: AgencyId, payload: bytes) -> Offer:
+        before = self._directory.rosters.get(agency)
+        outcome = self._directory.offer(agency, payload, self._bridge.now_ms())
+        self._auditor.roster(agency, before, self._directory.rosters.get(agency))
+        return outcome
 
     def _take_rosters(self) -> None:
         """Tell the patches who is who; who is trusted no more is nobody."""
@@ -212,7 +225,7 @@ class ControlPlane:
             self.counters["document-conflict"] += 1
             log.error("document-conflict", topic=topic, version=document.header.version)
         if parsed.kind is TopicKind.PATCH:
-            self._take_word(parsed, document)
+            self._take_word(parsed, document, offer)
         elif parsed.kind is TopicKind.KEY and offer is Offer.NEW:
             self._take_key(parsed, document)
         elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
@@ -224,7 +237,7 @@ class ControlPlane:
             raise RemoteProtocolError("no-roster")
         self._pending[topic] = (payload, link)
 
-    def _take_word(self, topic: Topic, document: Document) -> None:
+    def _take_word(self, topic: Topic, document: Document, offer: Offer) -> None:
         """Take a partner's word; old ones too, for a withdrawal counts whenever it comes."""
         body = self._papers.opened(document, topic.gateway)
         word = PatchWord.from_body(body, topic.name)
@@ -232,6 +245,8 @@ class ControlPlane:
         self._patches.word(
             topic.gateway, word, version=header.version, expires_ms=header.expires_ms
         )
+        if offer is not Offer.KNOWN:
+            self._auditor.word_heard(topic.gateway, word, header)
         log.info("word", partner=str(topic.gateway), patch=topic.name, verb=word.verb.value)
         self._refresh_soon()
 
@@ -279,6 +294,7 @@ class ControlPlane:
         if voice_map != self._map:
             self._map = voice_map
             self._apply(voice_map)
+        self._giving.entitled(listeners)
         for talkgroup, who in listeners.items():
             self._carry_out(self._keys.follow(talkgroup, who, now_ms))
         self._carry_out(self._keys.tick(now_ms))
@@ -325,21 +341,9 @@ class ControlPlane:
     def _carry_out(self, effects: Iterable[KeyEffect]) -> None:
         for effect in effects:
             if isinstance(effect, PersistEpoch):
-                self._spawn(self._persist_epoch(effect))
+                self._tasks.spawn(self._persist_epoch(effect))
             else:
-                self._publish_key(effect)
-
-    def _publish_key(self, effect: PublishKey) -> None:
-        recipients = {one.gateway: one.hpke_key for one in effect.listeners}
-        self._papers.publish_sealed(
-            key_topic(self._me, effect.grant.talkgroup.name, effect.recipient),
-            effect.grant.to_body(),
-            recipients,
-            expires_ms=effect.expires_ms,
-        )
-        log.info("voice-key-given", talkgroup=str(effect.grant.talkgroup),
-                 agency=str(effect.recipient), epoch=effect.grant.epoch,
-                 gateways=len(recipients))  # fmt: skip
+                self._giving.give(effect)
 
     async def _persist_epoch(self, effect: PersistEpoch) -> None:
         name = EPOCH_KEY + str(effect.talkgroup)
@@ -372,16 +376,14 @@ class ControlPlane:
                          reason=state.reason.value, why=state.why.en)  # fmt: skip
         for gone in before.keys() - {state.patch for state in states}:
             log.info("patch", patch=str(gone), in_force=False, reason="gone")
+        self._auditor.patches(self._states, states)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(work)
 
     async def settle(self) -> None:
         """Wait until what is being written is on the disk (at the end)."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=1.0)
+        await self._tasks.settle()
 
     def versions(self) -> dict[str, int]:
         """Return the newest version known on each topic, for the head."""
@@ -389,15 +391,16 @@ class ControlPlane:
 
     def status(self) -> list[dict[str, Any]]:
         """Return how each patch stands, for people."""
-        return [_patch_status(state) for state in self._states]
+        refused = self._auditor.refused
+        return [_patch_status(state, refused.get(state.patch)) for state in self._states]
 
 
-def _patch_status(state: PatchState) -> dict[str, Any]:
+def _patch_status(state: PatchState, refused: Text | None) -> dict[str, Any]:
     return {
         "id": str(state.patch),
         "in_force": state.in_force,
         "reason": state.reason.value,
-        "why": state.why._asdict(),
+        "why": (state.why if refused is None or state.in_force else refused)._asdict(),
         "purpose": state.terms.purpose,
         "start_ms": state.effective.start_ms,
         "end_ms": state.effective.end_ms,

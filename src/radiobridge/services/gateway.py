@@ -15,10 +15,13 @@ from radiobridge.core.transmit import NotDelivered
 from radiobridge.errors import CommandError, RemoteProtocolError, StoreError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.voice import Claim
+from radiobridge.services.audit_heads import AuditHeads
+from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
+from radiobridge.services.tasks import Tasks
 from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import Link, StateStore
 from radiobridge.text import Text
@@ -79,6 +82,7 @@ class Gateway:
         control: ControlPlane,
         papers: Papers,
         store: StateStore,
+        auditor: Auditor,
     ) -> None:
         self.keyer_status: Callable[[], Mapping[str, Any]] = dict
         self.timer_status: Callable[[], Mapping[str, Any]] = dict
@@ -93,6 +97,9 @@ class Gateway:
         self._control = control
         self._papers = papers
         self._store = store
+        self._auditor = auditor
+        self._tasks = Tasks()
+        self._heads = AuditHeads(me, store=store, auditor=auditor, tasks=self._tasks)
         self._links: dict[str, Link] = {}
         self._link_states: dict[str, _LinkState] = {}
         self._connections: dict[str, _Connection] = {}
@@ -118,6 +125,7 @@ class Gateway:
             self._link_states[name] = _LinkState(False, now, Text("connecting", "connexion"))
             await link.open(self)
         self._housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
+        self._auditor.started(self._version, self._boot)
 
     async def stop(self) -> None:
         """Unkey everything, say goodbye on every link, make durable what must be."""
@@ -126,6 +134,8 @@ class Gateway:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
         await self._control.settle()
+        await self._tasks.settle()
+        self._auditor.stopped()
         try:
             await self._bridge.persist()
         except StoreError as error:
@@ -164,12 +174,14 @@ class Gateway:
             notice = SpurtNotice.from_body(document.body)
             if notice.state is SpurtState.REFUSED and notice.talkgroup.agency == self._me.agency:
                 self._refused(sender, notice)
+                self._auditor.not_delivered_there(sender, notice, document.header.topic)
                 return
             log.info("spurt-notice", sender=str(sender), talkgroup=str(notice.talkgroup),
                      state=notice.state.value, radio=str(notice.radio),
                      reason=notice.reason)  # fmt: skip
         elif topic.kind is TopicKind.HEAD:
-            Head.from_body(document.body)
+            head = Head.from_body(document.body)
+            self._heads.heard(sender, head.audit, self._bridge.now_ms())
 
     def _refused(self, where: GatewayId, notice: SpurtNotice) -> None:
         """A spurt of ours was not delivered somewhere: the talker's side must know."""
@@ -188,6 +200,7 @@ class Gateway:
     def not_delivered(self, runner: RadioRunner, claim: Claim | None, why: NotDelivered) -> None:
         """Tell the talker's side that a spurt was not put on the air here."""
         runner.not_delivered(claim, why)
+        self._auditor.not_delivered(runner.name, runner.talkgroup, claim, why)
         self._voice.counters[f"not-delivered-{why.reason.value}"] += 1
         if claim is None or claim.sender == self._me:
             return
@@ -210,7 +223,9 @@ class Gateway:
     def told(self, event: FloorEvent) -> None:
         """Tell the others who talks here, for display and record."""
         claim = event.claim
-        if claim.sender != self._me:
+        own = claim.sender == self._me
+        self._auditor.spurt(event, self._voice.speakers.get(claim.talkgroup) if own else None)
+        if not own:
             return
         started = event.change is FloorChange.TAKEN
         self._publish_notice(
@@ -240,7 +255,9 @@ class Gateway:
             return
         self._head_at = now + HEAD_S
         now_ms = self._bridge.now_ms()
-        head = Head(bridge_ms=now_ms, versions=self._control.versions(), audit="")
+        audit = self._auditor.head_text()
+        self._heads.published(audit, now_ms)
+        head = Head(bridge_ms=now_ms, versions=self._control.versions(), audit=audit)
         self._papers.publish(head_topic(self._me), head.to_body(), expires_ms=now_ms + HEAD_LIFE_MS)
 
     # --- presence ------------------------------------------------------------------------------
@@ -347,7 +364,19 @@ class Gateway:
             "patches": self._control.status(),
             "floor": voice["floor"],
             "not_delivered": list(self._refusals),
+            "audit": self._audit_status(),
             "counters": {**self._control.counters, **voice["counters"]},
+        }
+
+    def _audit_status(self) -> dict[str, Any]:
+        state = self._auditor.state()
+        return {
+            "head": str(state.head) if state.head is not None else None,
+            "waiting": state.waiting,
+            "left_out": state.left_out,
+            "failures": state.failures,
+            "error": state.error._asdict() if state.error is not None else None,
+            "heads": self._heads.status(),
         }
 
     def _link_status(self, name: str) -> dict[str, Any]:
@@ -381,6 +410,7 @@ class Gateway:
         """Unkey a radio and keep it off the air, also over a restart (spi.GatewayApi)."""
         runner = self._runner(radio)
         runner.inhibit(by)
+        self._auditor.inhibited(radio, by)
         try:
             await self._store.put(INHIBIT_KEY + radio, by)
         except StoreError as error:
@@ -396,8 +426,10 @@ class Gateway:
         """Lift an inhibit once that is durable (spi.GatewayApi)."""
         runner = self._runner(radio)
         try:
+            await self._auditor.allowing(radio, by)
             await self._store.put(INHIBIT_KEY + radio, "")
         except StoreError as error:
+            self._auditor.not_allowed(radio, by, str(error))
             raise CommandError(
                 f"'{radio}' stays inhibited: {error}",
                 f"« {radio} » reste hors d'antenne : {error.text.fr}",
