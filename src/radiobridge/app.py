@@ -11,7 +11,6 @@ process; if the new one does not start, the old one is started again.
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 import secrets
@@ -434,8 +433,14 @@ def _check_roster(
 
 
 def _state_folder(config: GatewayConfig) -> Path:
-    with contextlib.suppress(FileExistsError):
-        config.state.mkdir(mode=0o700, parents=True)
+    try:
+        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"state: {config.state} cannot be made: {reason}; choose another folder for `state`",
+            f"state : {config.state} ne peut être créé : {reason}; changez le dossier de `state`",
+        ) from error
     return config.state
 
 
