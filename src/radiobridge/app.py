@@ -132,7 +132,7 @@ async def _reread(path: Path, running: "Running") -> "Running":
             log.info("configuration-reread", restarted=False)
             running.auditor.configuration()
             return running
-    except RadioBridgeError as error:
+    except (RadioBridgeError, OSError) as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
         running.auditor.configuration(error=str(error))
         return running
@@ -140,7 +140,7 @@ async def _reread(path: Path, running: "Running") -> "Running":
     await running.stop()
     try:
         fresh = await Running.start(loaded)
-    except RadioBridgeError as error:
+    except (RadioBridgeError, OSError) as error:
         log.error("configuration-refused", error=str(error))  # noqa: TRY400
         fresh = await Running.start(old)
         fresh.auditor.configuration(error=str(error), restarted=True)
