@@ -48,9 +48,10 @@ from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import AgencyId, GatewayId, RadioName, parse_talkgroup
+from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
-from radiobridge.services.control import EPOCH_KEY, Agreements, ControlPlane
+from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
 from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.gateway import Gateway
@@ -184,7 +185,7 @@ class Running:
         _check_roster(loaded.config, roster, agencies)
         self.loaded = loaded
         self._directory.trust(agencies)
-        self._control.replace(Agreements(talkgroups=loaded.map, plans=loaded.plans), roster)
+        self._control.replace(_agreements(loaded), roster)
 
     async def _start(self) -> None:
         config, me = self.loaded.config, self.loaded.config.id
@@ -256,7 +257,7 @@ class Running:
         )
         self._control = ControlPlane(
             me,
-            Agreements(talkgroups=self.loaded.map, plans=self.loaded.plans),
+            _agreements(self.loaded),
             directory=self._directory,
             roster=roster,
             papers=papers,
@@ -394,6 +395,10 @@ def _links(loaded: LoadedGateway) -> dict[str, Link]:
         name: driver.from_settings(name, broker.settings(), loaded.base)
         for name, broker in loaded.config.links().items()
     }
+
+
+def _agreements(loaded: LoadedGateway) -> Agreements:
+    return Agreements(talkgroups=loaded.map, plans=loaded.plans, on_demand=loaded.on_demand)
 
 
 def _agencies(loaded: LoadedGateway) -> dict[AgencyId, Ed25519PublicKey]:

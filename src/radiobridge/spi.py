@@ -245,12 +245,51 @@ class AuditLog(Protocol):
         """Write what waits, for 2 s at most; never raises."""
 
 
+class PatchApi(Protocol):
+    """Patches by command. Requests and answers are JSON values; `by` says who asked.
+
+    Every method raises CommandError when it cannot be done as asked, and then nothing was done.
+    With `preview` in the request, what gives is checked and shown, and nothing is done.
+    """
+
+    def patches(self) -> list[dict[str, Any]]:
+        """Return how each patch stands."""
+
+    def show(self, patch: str) -> dict[str, Any]:
+        """Return all about one patch: terms, who said what, what others propose instead."""
+
+    def plans(self) -> list[dict[str, Any]]:
+        """Return what was agreed in advance, and the patches that came of it."""
+
+    async def propose(self, request: object, by: str) -> dict[str, Any]:
+        """Accept terms of our own making; durable before it is said."""
+
+    async def accept(self, patch: str, request: object, by: str) -> dict[str, Any]:
+        """Accept what is proposed, narrowed if asked; durable before it is said."""
+
+    async def extend(self, patch: str, request: object, by: str) -> dict[str, Any]:
+        """Propose a patch with the same members that starts when this one ends."""
+
+    async def activate(self, plan: str, request: object, by: str) -> dict[str, Any]:
+        """Put a plan on demand into force."""
+
+    async def narrow(self, patch: str, request: object, by: str) -> dict[str, Any]:
+        """Restrict our own part at once, for good; stored afterwards (`durable`)."""
+
+    async def withdraw(self, patch: str, by: str) -> dict[str, Any]:
+        """Take our consent back at once, for good; stored afterwards (`durable`)."""
+
+
 class GatewayApi(Protocol):
     """What a running gateway shows and takes; the HTTP API serves it to the CLI and the console.
 
     Dictionaries hold JSON values. Commands raise CommandError when they cannot be done as asked;
     `by` says who asked, for the log.
     """
+
+    @property
+    def desk(self) -> PatchApi:
+        """Return the commands on patches."""
 
     def status(self) -> dict[str, Any]:
         """Return the gateway as it is now: clock, links, radios, partners, patches and why."""

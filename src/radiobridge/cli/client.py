@@ -55,11 +55,11 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(os.fspath(self._path))
 
 
-def call(path: Path, method: str, url: str) -> Any:  # noqa: ANN401 - a JSON value
+def call(path: Path, method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
     """Ask the gateway at `path`; return its answer. Raises CommandError when it refuses."""
     connection = _UnixConnection(path)
     try:
-        connection.request(method, url)
+        connection.request(method, url, None if body is None else json.dumps(body))
         response = connection.getresponse()
         status, answer = response.status, json.loads(response.read())
     except PermissionError as error:

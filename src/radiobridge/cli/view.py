@@ -27,7 +27,7 @@ def print_status(status: Json, language: Language, console: Console | None = Non
         _links(_rows(status, "links"), language),
         radio_table(_rows(status, "radios"), language),
         _partners(_rows(status, "partners"), language),
-        _patches(_rows(status, "patches"), language),
+        patch_table(_rows(status, "patches"), language),
         _floor(_rows(status, "floor"), language),
     )
     for table in tables:
@@ -54,7 +54,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _headline(status: Json, language: Language) -> Styled:
-    line = Styled(_plain(status.get("gateway"), language), style="bold")
+    line = Styled(plain(status.get("gateway"), language), style="bold")
     since = _word(Text("since", "depuis"), language)
     for part in (status.get("version"), _since(status.get("since"), since)):
         if part:
@@ -104,7 +104,7 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
         state = "stuck" if row.get("stuck") is True else state
         table.add_row(
             _name(row, language),
-            _plain(row.get("talkgroup"), language),
+            plain(row.get("talkgroup"), language),
             _state(state, language),
             _state(row.get("interface"), language),
             _state(row.get("audio"), language),
@@ -125,9 +125,9 @@ def _radio_notes(rows: Iterable[Json], language: Language) -> Iterator[Styled]:
 def _notes(row: Json, language: Language) -> Iterator[str]:
     """Yield what an operator should know of a radio that is not simply at work."""
     for key in ("interface_reason", "audio_reason"):
-        if reason := _plain(row.get(key), language):
+        if reason := plain(row.get(key), language):
             yield reason
-    if by := _plain(row.get("inhibited_by"), language):
+    if by := plain(row.get("inhibited_by"), language):
         yield Text(f"inhibited by {by}", f"interdite par {by}").to(language)
     for alarm in _list(row.get("alarms")):
         yield Text(f"alarm: {alarm}", f"alarme: {alarm}").to(language)
@@ -142,34 +142,35 @@ def _partners(rows: Iterable[Json], language: Language) -> Table:
         gateway = str(row.get("gateway") or "")
         name = gateway if "/" in gateway else "/".join(names)
         state = _state("online" if row.get("online") else "offline", language)
-        table.add_row(_cell(name), state, _since(row.get("since")))
+        table.add_row(cell(name), state, _since(row.get("since")))
     return table
 
 
-def _patches(rows: Iterable[Json], language: Language) -> Table:
+def patch_table(rows: Iterable[Json], language: Language) -> Table:
+    """Return the table of the patches."""
     table = _table(language, Text("patch", "jumelage"), Text("state", "état"), _MEMBERS, _WHY)
     for row in rows:
         state = _state("in-force" if row.get("in_force") else "not-in-force", language)
         members = Styled("\n".join(_member(m, language) for m in _list(row.get("members"))))
-        why = _plain(row.get("why") or row.get("reason"), language)
-        name = _cell(_plain(row.get("id"), language))
-        table.add_row(name, state, members, _cell(why))
+        why = plain(row.get("why") or row.get("reason"), language)
+        name = cell(plain(row.get("id"), language))
+        table.add_row(name, state, members, cell(why))
     return table
 
 
 def _member(member: object, language: Language) -> str:
     if not isinstance(member, Mapping):
-        return _plain(member, language)
-    access = _plain(member.get("access"), language)
-    name = _plain(member.get("talkgroup"), language)
+        return plain(member, language)
+    access = plain(member.get("access"), language)
+    name = plain(member.get("talkgroup"), language)
     return f"{name} ({_word(STATES.get(access), language, access)})" if access else name
 
 
 def _floor(rows: Iterable[Json], language: Language) -> Table:
     table = _table(language, Text("joined talkgroups", "groupes réunis"), Text("talks", "parle"))
     for row in rows:
-        groups = ", ".join(_plain(name, language) for name in _list(row.get("talkgroups")))
-        table.add_row(_cell(groups), _cell(_holder(row.get("holder"), language)))
+        groups = ", ".join(plain(name, language) for name in _list(row.get("talkgroups")))
+        table.add_row(cell(groups), cell(_holder(row.get("holder"), language)))
     return table
 
 
@@ -178,8 +179,8 @@ def _holder(holder: object, language: Language) -> str:
         named = [holder.get(key) for key in ("talkgroup", "sender")]
         rank = str(holder.get("class") or "")
         named.append(STATES.get(rank, Text(rank, rank)).to(language))
-        return " · ".join(_plain(name, language) for name in named if name)
-    return _plain(holder, language) or "–"
+        return " · ".join(plain(name, language) for name in named if name)
+    return plain(holder, language) or "–"
 
 
 _WHY = Text("why", "pourquoi")
@@ -197,16 +198,16 @@ def _table(language: Language, *titles: Text) -> Table:
 
 
 def _name(row: Json, language: Language) -> Styled:
-    return Styled(_plain(row.get("name"), language), style="bold")
+    return Styled(plain(row.get("name"), language), style="bold")
 
 
-def _cell(text: str) -> Styled:
+def cell(text: str) -> Styled:
     """Return text that came from outside: never read as markup."""
     return Styled(text)
 
 
 def _reason(row: Json, language: Language) -> Styled:
-    return _cell("" if row.get("up") else _plain(row.get("reason"), language))
+    return cell("" if row.get("up") else plain(row.get("reason"), language))
 
 
 def _state(state: object, language: Language) -> Styled:
@@ -233,11 +234,16 @@ def _word(text: Text | None, language: Language, otherwise: str = "") -> str:
     return text.to(language) if text else otherwise
 
 
-def _plain(value: object, language: Language) -> str:
+def plain(value: object, language: Language) -> str:
     """Return a value of the API as one line: text in both languages, a word, or nothing."""
     if isinstance(value, Mapping):
         value = value.get(language.value) or value.get("en")
     return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def local_time(value: object) -> str:
+    """Return a time of the API as local time."""
+    return _since(value)
 
 
 def _since(value: object, word: str = "") -> str:

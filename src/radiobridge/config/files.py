@@ -1,6 +1,7 @@
 """The talkgroup map, the partners' file and the plans' file."""
 
 from base64 import urlsafe_b64decode
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -122,6 +123,15 @@ class MemberConfig(Settings):
     """The owner's word that the voice of this encrypted member may go on clear air."""
 
 
+class Activation(StrEnum):
+    """When a plan joins its members."""
+
+    STANDING = "standing"
+    """From `from` to `until`, as soon as all have it."""
+    ON_DEMAND = "on-demand"
+    """When one of its agencies activates it, for as long as that one says."""
+
+
 class PlanConfig(Settings):
     """One patch agreed in advance. Both sides must have it alike in every character."""
 
@@ -137,6 +147,8 @@ class PlanConfig(Settings):
     """Until when, UTC."""
     recording: Annotated[Recording, Choice]
     """Who may record: `none`, each its `own` side, or `all`."""
+    activation: Annotated[Activation, Choice] = Activation.STANDING
+    """`standing`: in force from `from`; `on-demand`: for each time that somebody activates it."""
     members: dict[TalkgroupName, MemberConfig]
     """The talkgroups, `agency/talkgroup`, and what each may do."""
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from radiobridge.config.brokers import check_brokers
 from radiobridge.config.devices import check_devices, remark_devices
-from radiobridge.config.files import PartnersConfig, PlansConfig, TalkgroupsConfig
+from radiobridge.config.files import Activation, PartnersConfig, PlansConfig, TalkgroupsConfig
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.maps import MapFile, check_map, check_served, talkgroup_map
 from radiobridge.config.plans import (
@@ -52,6 +52,9 @@ class LoadedGateway:
     partners: dict[AgencyId, Partner]
     """Trusted agencies, the own one among them."""
     plans: tuple[Terms, ...]
+    """Standing plans."""
+    on_demand: tuple[Terms, ...]
+    """Plans that wait to be activated."""
     base: Path
     """The folder of the gateway's file, absolute."""
     remarks: tuple[Problem, ...] = ()
@@ -70,7 +73,8 @@ def load_gateway(path: Path, *, files: Files = Files.CHECKED) -> LoadedGateway:
         config=draft.config,
         map=talkgroup_map(draft.map.config),
         partners=draft.partners.partners(),
-        plans=draft.plans.terms() if draft.plans else (),
+        plans=draft.plans.terms(Activation.STANDING) if draft.plans else (),
+        on_demand=draft.plans.terms(Activation.ON_DEMAND) if draft.plans else (),
         base=base.absolute(),
         remarks=tuple(report.remarks),
     )

@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 
 from radiobridge.config.explain import unknown
-from radiobridge.config.files import MemberConfig, PartnersConfig, PlanConfig, PlansConfig
+from radiobridge.config.files import (
+    Activation,
+    MemberConfig,
+    PartnersConfig,
+    PlanConfig,
+    PlansConfig,
+)
 from radiobridge.config.maps import MapFile, unknown_talkgroup
 from radiobridge.config.problems import Loc
 from radiobridge.config.tree import Node
 from radiobridge.config.validate import Report, names_in, same_but_for_case
+from radiobridge.core.activation import LONGEST_PLAN_ID
 from radiobridge.model.ids import AgencyId, PatchId, TalkgroupId
 from radiobridge.model.patch import Member, Terms
+from radiobridge.services.patch_view import crossings
 from radiobridge.text import Text
 
 
@@ -49,12 +57,16 @@ class PlansFile:
     tree: Node
     config: PlansConfig
 
-    def terms(self) -> tuple[Terms, ...]:
-        """Return the plans as terms, sorted by patch id."""
-        return tuple(_terms(name, plan) for name, plan in sorted(self.config.plans.items()))
+    def terms(self, activation: Activation) -> tuple[Terms, ...]:
+        """Return the plans of one kind as terms, sorted by patch id."""
+        plans = sorted(self.config.plans.items())
+        return tuple(
+            plan_terms(name, plan) for name, plan in plans if plan.activation is activation
+        )
 
 
-def _terms(name: str, plan: PlanConfig) -> Terms:
+def plan_terms(name: str, plan: PlanConfig) -> Terms:
+    """Return a plan as terms."""
     return Terms(
         patch=PatchId(name),
         purpose=plan.purpose,
@@ -123,6 +135,7 @@ def check_plans(
     for name, plan in file.config.plans.items():
         loc: Loc = ("plans", name)
         _check_window(file, loc, plan, report)
+        _check_on_demand(file, loc, name, plan, report)
         _check_host(file, loc, plan, agency, report)
         for talkgroup, member in plan.members.items():
             at = (*loc, "members", str(talkgroup))
@@ -133,6 +146,8 @@ def check_plans(
                 none = Text("trust it first", "faites-lui d'abord confiance")
                 text = unknown(Text("agency", "agence"), talkgroup.agency, known, none)
                 report.wrong(file.tree, at, text.en, text.fr)
+        for note in crossings(plan_terms(name, plan)):
+            report.remark(file.tree, (*loc, "members"), note.en, note.fr)
 
 
 def _check_window(file: PlansFile, loc: Loc, plan: PlanConfig, report: Report) -> None:
@@ -142,6 +157,21 @@ def _check_window(file: PlansFile, loc: Loc, plan: PlanConfig, report: Report) -
             (*loc, "until"),
             "the plan ends before it starts; `until` must be after `from`",
             "le plan finit avant de commencer; `until` doit être après `from`",
+        )
+
+
+def _check_on_demand(
+    file: PlansFile, loc: Loc, name: str, plan: PlanConfig, report: Report
+) -> None:
+    """Each activation is called after its plan, with a number."""
+    if plan.activation is Activation.ON_DEMAND and len(name) > LONGEST_PLAN_ID:
+        report.wrong(
+            file.tree,
+            loc,
+            f"the name of a plan on demand has at most {LONGEST_PLAN_ID} characters: its "
+            "activations are numbered",
+            f"le nom d'un plan à la demande a au plus {LONGEST_PLAN_ID} caractères : ses "
+            "activations sont numérotées",
         )
 
 

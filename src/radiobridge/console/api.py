@@ -4,19 +4,23 @@
     GET  /v1/radios                  its radios
     POST /v1/radios/{name}/inhibit   unkey a radio and keep it off the air
     POST /v1/radios/{name}/allow     lift that
+    GET  /v1/patches                 how each patch stands
+    POST /v1/patches                 propose one
+    GET  /v1/patches/{id}            all about one
+    POST /v1/patches/{id}/{verb}     accept, extend, narrow, withdraw
+    GET  /v1/plans                   what was agreed in advance
+    POST /v1/plans/{id}/activate     put a plan on demand into force
 
-Answers are JSON. A refused command answers 409 (an unknown path 404) with
-`{"error": {"en": …, "fr": …}}`. Who asked is taken from the socket (SO_PEERCRED), never from the
-request.
+Requests carry a JSON object, or nothing (`docs/api.md`). Answers are JSON. A refused command
+answers 409 (what is not JSON 400, an unknown path 404) with `{"error": {"en": …, "fr": …}}`. Who
+asked is taken from the socket (SO_PEERCRED), never from the request.
 """
 
 import asyncio
 import json
 import os
-import pwd
 import socket
 import stat
-import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +29,8 @@ from typing import Any, Self
 import structlog
 from aiohttp import web
 
+from radiobridge.console.patches import RequestError, patch_routes
+from radiobridge.console.who import who
 from radiobridge.errors import CommandError, ConfigError, RadioBridgeError
 from radiobridge.spi import GatewayApi
 from radiobridge.text import Text
@@ -35,7 +41,6 @@ _CLOSING_S = 1.0
 """How long requests under way may take when the gateway stops."""
 
 _API: web.AppKey[GatewayApi] = web.AppKey("api")
-_PEERCRED = struct.Struct("3i")
 
 _log = structlog.get_logger()
 
@@ -75,6 +80,7 @@ def make_app(api: GatewayApi) -> web.Application:
     app.router.add_get("/v1/status", _status)
     app.router.add_get("/v1/radios", _radios)
     app.router.add_post("/v1/radios/{name}/{verb:inhibit|allow}", _command)
+    app.add_routes(patch_routes(lambda request: request.app[_API].desk))
     return app
 
 
@@ -92,7 +98,7 @@ async def _radios(request: web.Request) -> web.Response:
 async def _command(request: web.Request) -> web.Response:
     api, name = request.app[_API], request.match_info["name"]
     command = api.inhibit if request.match_info["verb"] == "inhibit" else api.allow
-    return web.json_response(await command(name, _who(request)), dumps=_json)
+    return web.json_response(await command(name, who(request)), dumps=_json)
 
 
 @web.middleware
@@ -103,6 +109,8 @@ async def _errors_as_json(
         return await handler(request)
     except CommandError as error:
         return _refused(409, error.text)
+    except RequestError as error:
+        return _refused(400, error.text)
     except RadioBridgeError as error:
         return _refused(500, error.text)
     except web.HTTPException as error:
@@ -115,19 +123,6 @@ async def _errors_as_json(
 def _refused(status: int, text: Text) -> web.Response:
     body: dict[str, Any] = {"error": {"en": text.en, "fr": text.fr}}
     return web.json_response(body, status=status, dumps=_json)
-
-
-def _who(request: web.Request) -> str:
-    """Return the user at the other end of the socket, as `local:<name>`."""
-    peer = request.transport.get_extra_info("socket") if request.transport else None
-    if peer is None:
-        return "local:unknown"
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
-    uid = _PEERCRED.unpack(raw)[1]
-    try:
-        return f"local:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"local:uid-{uid}"
 
 
 def _listen(path: Path) -> tuple[socket.socket, int]:

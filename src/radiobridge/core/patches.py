@@ -150,6 +150,10 @@ class PatchBook:
         total.add(change)
         return narrow(total, change)
 
+    def withdrawn(self, patch: PatchId) -> frozenset[AgencyId]:
+        """Return the agencies that have withdrawn from a patch, for good."""
+        return self._withdrawn(patch)
+
     @property
     def known(self) -> frozenset[PatchId]:
         """Return all patches that something is known of."""

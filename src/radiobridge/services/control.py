@@ -8,8 +8,7 @@ because without a key nothing is sent and nothing can be opened.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -22,18 +21,18 @@ from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, Voice
 from radiobridge.errors import RemoteProtocolError, StoreError
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
 from radiobridge.model.patch import Terms
-from radiobridge.model.talkgroup import TalkgroupMap
+from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.directory import Directory
 from radiobridge.services.key_giving import KeyGiving
 from radiobridge.services.papers import Papers, subscribe
+from radiobridge.services.patching import DeskPorts, PatchDesk
 from radiobridge.services.tasks import Tasks
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.voice import VoiceMap
 from radiobridge.services.words import OwnWords, WordPorts
 from radiobridge.spi import StateStore
-from radiobridge.text import Text
 from radiobridge.wire.documents import MAX_DOCUMENT, Document, read_document
 from radiobridge.wire.roster import Right
 from radiobridge.wire.topics import (
@@ -61,14 +60,6 @@ _RETRY_S = 5.0
 """After a store that failed: when keys are tried again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreements:
-    """What the configuration says; replaced as a whole at SIGHUP."""
-
-    talkgroups: TalkgroupMap
-    plans: tuple[Terms, ...]
-
-
 class ControlPlane:
     """The documents of one gateway. Times on the wire are ms of bridge time."""
 
@@ -90,6 +81,8 @@ class ControlPlane:
         self.counters: Counter[str] = Counter()
         self.heard: Callable[[GatewayId, Topic, Document, str], None] = _nobody
         """Who takes presences and notices: (sender, topic, document, link)."""
+        self.decided: Callable[[tuple[PatchState, ...], int], None] = _nothing
+        """Who does what else follows from how the patches stand: (states, bridge time)."""
         self._me = me
         self._agreements = agreements
         self._directory = directory
@@ -118,8 +111,31 @@ class ControlPlane:
             patches=self._patches,
             directory=directory,
             papers=papers,
+            bridge=bridge,
             store=store,
-            ports=WordPorts(decide=self._decide, terms_of=self._terms_of, spawn=self._spawn),
+            auditor=auditor,
+            tasks=self._tasks,
+            ports=WordPorts(
+                decide=self._decide,
+                refresh=self.refresh,
+                terms_of=self._terms_of,
+                running=lambda: self._running,
+            ),
+        )
+
+        self.desk = PatchDesk(
+            me,
+            patches=self._patches,
+            words=self._words,
+            directory=directory,
+            bridge=bridge,
+            tasks=self._tasks,
+            ports=DeskPorts(
+                agreements=lambda: self._agreements,
+                states=lambda: self._states,
+                closed=self._closed,
+                refused=lambda patch: auditor.refused.get(patch),
+            ),
         )
 
     # --- life ----------------------------------------------------------------------------------
@@ -269,13 +285,20 @@ class ControlPlane:
         now_ms = self._bridge.now_ms()
         if now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_MS
-            self._patches.forget_ended(now_ms)
-        unsynchronised = not self._bridge.synchronised
-        self._patches.set_closed(Reason.CLOCK_UNSYNCHRONISED if unsynchronised else None)
+            self._words.forget(self._patches.forget_ended(now_ms))
+        self._patches.set_closed(self._closed())
         self._decide(now_ms)
         if self._words.speak(now_ms):
             self._decide(now_ms)
+            # A withdrawal may have made room for what a new plan owes.
+            self._refresh_soon()
         self._set_timer(now_ms)
+        self.desk.follow(self._states, now_ms)
+        self.decided(self._states, now_ms)
+
+    def _closed(self) -> Reason | None:
+        """Return why this gateway joins nothing foreign now."""
+        return None if self._bridge.synchronised else Reason.CLOCK_UNSYNCHRONISED
 
     def _refresh_soon(self) -> None:
         """Decide in the next turn of the loop: a flood of words costs one decision, not many."""
@@ -378,9 +401,6 @@ class ControlPlane:
             log.info("patch", patch=str(gone), in_force=False, reason="gone")
         self._auditor.patches(self._states, states)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.spawn(work)
-
     async def settle(self) -> None:
         """Wait until what is being written is on the disk (at the end)."""
         await self._tasks.settle()
@@ -391,28 +411,7 @@ class ControlPlane:
 
     def status(self) -> list[dict[str, Any]]:
         """Return how each patch stands, for people."""
-        refused = self._auditor.refused
-        return [_patch_status(state, refused.get(state.patch)) for state in self._states]
-
-
-def _patch_status(state: PatchState, refused: Text | None) -> dict[str, Any]:
-    return {
-        "id": str(state.patch),
-        "in_force": state.in_force,
-        "reason": state.reason.value,
-        "why": (state.why if refused is None or state.in_force else refused)._asdict(),
-        "purpose": state.terms.purpose,
-        "start_ms": state.effective.start_ms,
-        "end_ms": state.effective.end_ms,
-        "members": [
-            {
-                "talkgroup": str(member.talkgroup),
-                "access": member.access.value,
-                "air": member.air.value,
-            }
-            for member in state.effective.members
-        ],
-    }
+        return self.desk.patches()
 
 
 def _voice_map(
@@ -432,6 +431,10 @@ def _voice_map(
         members=members,
         speakers=speakers,
     )
+
+
+def _nothing(_states: tuple[PatchState, ...], _now_ms: int) -> None:
+    """Nothing else follows."""
 
 
 def _nobody(_sender: GatewayId, _topic: Topic, _document: Document, _link: str) -> None:

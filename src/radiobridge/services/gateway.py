@@ -23,7 +23,7 @@ from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import Tasks
 from radiobridge.services.voice import VoicePlane
-from radiobridge.spi import Link, StateStore
+from radiobridge.spi import Link, PatchApi, StateStore
 from radiobridge.text import Text
 from radiobridge.wire.documents import Document
 from radiobridge.wire.topics import Topic, TopicKind, head_topic, presence_topic, spurt_topic
@@ -342,6 +342,11 @@ class Gateway:
             self._partner(change)
 
     # --- the API -------------------------------------------------------------------------------
+
+    @property
+    def desk(self) -> PatchApi:
+        """Return the commands on patches (spi.GatewayApi)."""
+        return self._control.desk
 
     def status(self) -> dict[str, Any]:
         """Return the gateway as it is now (spi.GatewayApi)."""
