@@ -94,6 +94,8 @@ class Downlink:
         self._current: Playing | None = None
         self._over: Claim | None = None
         """The spurt that this radio gave up last: the rest of it is not played."""
+        self._said: Claim | None = None
+        """The spurt that was played last: its tail may still be on the air."""
         self._waiting: deque[Playing] = deque()
         self._drained_at: float | None = None
         self._renew_at: float | None = None
@@ -141,15 +143,18 @@ class Downlink:
                     playing.jitter.finish(index)
 
     def claims(self) -> list[Claim]:
-        """Return the claims of what is played and of what waits."""
-        current = [] if self._current is None else [self._current]
-        return [playing.claim for playing in (*current, *self._waiting)]
+        """Return the claims of what is on the air, its tail included, and of what waits."""
+        waiting = [playing.claim for playing in self._waiting]
+        on_air = self.claim or (self._said if self.keying else None)
+        return waiting if on_air is None else [on_air, *waiting]
 
     def cut(self, claim: Claim, reason: AbortReason, now: float) -> None:
         """Stop playing this spurt: it lost the floor, or its consent."""
         for waiting in [p for p in self._waiting if _same(p.claim, claim)]:
             self._waiting.remove(waiting)
             self._release(waiting)
+        if self._current is None and reason is not AbortReason.FLOOR_LOST:
+            self._cut_tail(claim, reason, now)
         if self._current is None or not _same(self._current.claim, claim):
             return
         self._forget_current()
@@ -160,6 +165,11 @@ class Downlink:
         else:
             self._apply(self.transmit.abort(reason, now), now)
             self._next_waiting(now)
+
+    def _cut_tail(self, claim: Claim, reason: AbortReason, now: float) -> None:
+        """All of the spurt was played; without consent its carrier does not stay either."""
+        if self._said is not None and _same(self._said, claim):
+            self._apply(self.transmit.abort(reason, now), now)
 
     def stop(self, now: float) -> None:
         """Unkey at once and forget all that waits (end of the daemon, an error).
@@ -296,6 +306,7 @@ class Downlink:
 
     def _finish_current(self, now: float) -> None:
         """Everything of the spurt is on the air: tail, or the next one without unkeying."""
+        self._said = self.claim
         self._forget_current()
         self._apply(self.transmit.end(now), now)
         self._next_waiting(now)
