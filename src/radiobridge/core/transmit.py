@@ -20,7 +20,7 @@ from REQUESTED to TAIL are keyed; their time-out is fail TIME_OUT -> COOL_DOWN, 
     state          input                 then
     IDLE           start                 quiet: KEY -> REQUESTED (reports a grant) or LEAD_IN
                                          busy, or UNKEY not confirmed: -> WAITING_CLEAR
-    WAITING_CLEAR  cor(False), confirm   KEY, as above
+    WAITING_CLEAR  cor, confirm, rank    KEY, as above, once it may
                    busy_wait_s           DISCARD, NotDelivered(BUSY) -> IDLE
     REQUESTED      answered GRANTED      -> LEAD_IN (lead-in 0: BEGIN_VOICE -> VOICE)
                    answered QUEUED       -> QUEUED
@@ -126,8 +126,7 @@ class NotDeliveredReason(Enum):
 
 
 _REFUSALS = {
-    KeyAnswer.DENIED: NotDeliveredReason.DENIED,
-    KeyAnswer.FAILED: NotDeliveredReason.FAILED,
+    answer: NotDeliveredReason(answer.value) for answer in (KeyAnswer.DENIED, KeyAnswer.FAILED)
 }
 
 
@@ -137,6 +136,7 @@ class AbortReason(Enum):
     FLOOR_LOST = "floor-lost"
     WITHDRAWN = "withdrawn"
     UNPROVEN = "unproven"
+    EXCLUDED = "excluded"
     CLOSING = "closing"
 
 
@@ -230,6 +230,11 @@ class Transmit:
         due = tuple(effect for effect in self._pass(now) if effect is not BEGIN_VOICE)
         return (*due, *self._start(now, emergency=emergency))
 
+    def rank(self, now: float, *, emergency: bool) -> tuple[Effect, ...]:
+        """Note that the spurt here has become an emergency, or is none any more."""
+        self._emergency = emergency and self._undelivered
+        return self._pass(now)
+
     def cor(self, active: bool, now: float) -> tuple[Effect, ...]:
         """Take what the squelch says of the own receiver."""
         self._busy = active
@@ -252,7 +257,10 @@ class Transmit:
         """Take the news that PTT is off: the confirmation of UNKEY, or the radio's own doing."""
         effects = self._pass_keyed(now)
         if self._state in _KEYED:
-            return (*effects, *self._dropped(cause, now))
+            timed_out = cause is UnkeyCause.TIME_OUT
+            reason = NotDeliveredReason.TIME_OUT if timed_out else NotDeliveredReason.FAILED
+            detail = "keyer-time-out" if timed_out else f"unkeyed-{cause.value}"
+            return (*effects, *self._fail(reason, detail, now))
         if cause is UnkeyCause.COMMAND:
             self._confirm_by = None
         return (*effects, *self._pass(now))
@@ -449,8 +457,7 @@ class Transmit:
             effects += (UNKEY,)
         if self._undelivered:
             effects += (DISCARD,)
-        if effects:
-            self._ended_by = ended_by
+        self._ended_by = ended_by if effects else self._ended_by
         self._undelivered = self._emergency = False
         return (*effects, *self._rest(now))
 
@@ -481,13 +488,6 @@ class Transmit:
             self._cool_until = None
             self._state = _S.IDLE
         return ()
-
-    # What the device does by itself
-
-    def _dropped(self, cause: UnkeyCause, now: float) -> tuple[Effect, ...]:
-        if cause is UnkeyCause.TIME_OUT:
-            return self._fail(NotDeliveredReason.TIME_OUT, "keyer-time-out", now)
-        return self._fail(NotDeliveredReason.FAILED, f"unkeyed-{cause.value}", now)
 
     def _late_answer(self, answer: KeyAnswer, now: float) -> tuple[Effect, ...]:
         if answer is not KeyAnswer.GRANTED:

@@ -236,9 +236,11 @@ class Downlink:
         current = self._current
         if current is not None and _same(current.claim, claim):
             current.claim = claim
-            return current
+            self._apply(self.transmit.rank(now, emergency=_is_emergency(claim)), now)
+            return self._current if self._current is current else None
         for waiting in self._waiting:
             if _same(waiting.claim, claim):
+                waiting.claim = claim
                 return waiting
         if packet.end or (self._over is not None and _same(self._over, claim)):
             return None
@@ -257,7 +259,7 @@ class Downlink:
         self._apply(self.transmit.tick(now), now)
         self._current = playing
         self._decoder.reset()
-        emergency = playing.claim.talk_class is TalkClass.EMERGENCY
+        emergency = _is_emergency(playing.claim)
         self._apply(self.transmit.start(now, emergency=emergency), now)
 
     def _play_due(self, now: float) -> None:
@@ -362,3 +364,7 @@ def _same(one: Claim, other: Claim) -> bool:
         and one.sender == other.sender
         and one.talkgroup == other.talkgroup
     )
+
+
+def _is_emergency(claim: Claim) -> bool:
+    return claim.talk_class is TalkClass.EMERGENCY

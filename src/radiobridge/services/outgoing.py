@@ -26,17 +26,29 @@ class OutgoingPorts:
 class Outgoing:
     """Writes the packets of one spurt.
 
-    While nobody is entitled to hear there is no writer, and so no packet at all. A new key in
-    mid-spurt makes a new writer; the claim stays.
+    While nobody is entitled to hear there is no writer, and so no packet at all. A new key or
+    another rank in mid-spurt makes a new writer; the spurt stays the same.
     """
 
-    __slots__ = ("_grant", "_ports", "_writer", "claim", "cut", "ended", "index", "packets")
+    __slots__ = (
+        "_grant",
+        "_ports",
+        "_writer",
+        "barred",
+        "claim",
+        "cut",
+        "ended",
+        "index",
+        "packets",
+    )
 
     def __init__(self, claim: Claim, ports: OutgoingPorts) -> None:
         self.claim = claim
         self.cut = False
         """Lost the floor: nothing more leaves."""
         self.ended = False
+        self.barred = False
+        """Its talker was excluded: nothing more leaves, whatever its rank."""
         self.index = 0
         """20 ms frames since the start of the spurt."""
         self.packets = 0
@@ -56,8 +68,21 @@ class Outgoing:
             self._packet(opus, end=True)
             self.ended = True
 
+    def rank(self, claim: Claim) -> None:
+        """Go on as `claim`, the same spurt with another rank; a higher one asks for the floor."""
+        if claim == self.claim:
+            return
+        if claim.beats(self.claim):
+            self.cut = False
+        self.claim = claim
+        self._grant = self._writer = None
+
+    def bar(self) -> None:
+        """Send nothing more."""
+        self.barred = True
+
     def _packet(self, opus: bytes, *, end: bool) -> None:
-        if self.cut or self.ended:
+        if self.cut or self.ended or self.barred:
             return
         media_time = self.index * FRAME_MEDIA_TIME
         if not self._ports.allowed(self.claim, media_time):

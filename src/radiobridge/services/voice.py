@@ -18,18 +18,21 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from radiobridge.core.floor import FloorChange, FloorEvent, Verdict, clamp
+from radiobridge.core.emergency import RANK_MEDIA_TIME
+from radiobridge.core.floor import FloorChange, FloorEvent, Verdict
+from radiobridge.core.measures import Level
 from radiobridge.core.reception import Refusal, TopicReception
 from radiobridge.core.transmit import AbortReason
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.patch import Member
-from radiobridge.model.voice import MAX_PRIORITY, MEDIA_RATE, Claim, TalkClass, VoicePacket
+from radiobridge.model.voice import FRAME_MEDIA_TIME, MEDIA_RATE, Claim, TalkClass, VoicePacket
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.groups import GroupFloor
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
+from radiobridge.services.ranks import Counted, Ranks
 from radiobridge.services.timer import OneTimer
 from radiobridge.spi import Link
 from radiobridge.wire.spurt import SpurtWriter
@@ -71,34 +74,24 @@ class VoiceMap:
 class _Heard:
     """One voice topic that this gateway listens to."""
 
-    __slots__ = ("_clamped", "_member", "_raw", "group", "keys", "own", "reception", "signer",
-                 "stale_seen", "targets")  # fmt: skip
+    __slots__ = ("counted", "group", "keys", "own", "reception", "signer", "stale_seen", "targets")
 
     def __init__(
-        self, reception: TopicReception, keys: Callable[[int], bytes | None], *, own: bool
+        self,
+        reception: TopicReception,
+        keys: Callable[[int], bytes | None],
+        counted: Counted,
+        *,
+        own: bool,
     ) -> None:
         self.reception = reception
         self.keys = keys
+        self.counted = counted
         self.own = own
         self.signer: Ed25519PublicKey | None = None
         self.group: GroupFloor | None = None
         self.targets: tuple[RadioRunner, ...] = ()
         self.stale_seen = reception.counters.get(Refusal.STALE, 0)
-        self._member = _unlimited(reception.talkgroup)
-        self._raw: Claim | None = None
-        self._clamped: Claim | None = None
-
-    def bind(self, member: Member | None) -> None:
-        """Take the terms that cap what this sender claims; among our own there are none."""
-        self._member = member or _unlimited(self.reception.talkgroup)
-        self._raw = None
-
-    def claim(self, raw: Claim) -> Claim:
-        """Return the claim within the terms; the same object for the same claim."""
-        if raw is not self._raw or self._clamped is None:
-            self._raw = raw
-            self._clamped = clamp(raw, self._member)
-        return self._clamped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +103,7 @@ class VoicePorts:
     make_timer: Callable[[Callable[[float], None]], OneTimer]
     told: Callable[[FloorEvent], None]
     """Somebody took or lost a floor: for display and record."""
+    ranks: Ranks = field(default_factory=Ranks)
 
 
 class VoicePlane:
@@ -168,14 +162,14 @@ class VoicePlane:
         group = self._group_of.get(talkgroup)
         if group is None or runner.name not in self._map.receivers:
             return None
-        claim = self._claim(talkgroup, started, now)
         speaker = self.speakers.get(talkgroup, runner.name)
         self.speakers[talkgroup] = runner.name
-        verdict = group.request(claim, now)
-        if verdict is not Verdict.PLAY:
+        claim = self._claim(talkgroup, started, now)
+        refusal = self._refusal(group, claim, now)
+        if refusal is not None:
             self.speakers[talkgroup] = speaker
-            self.counters[f"start-{verdict.value}"] += 1
-            log.info("spurt-refused", radio=str(runner.name), reason=verdict.value)
+            self.counters[f"start-{refusal}"] += 1
+            log.info("spurt-refused", radio=str(runner.name), reason=refusal)
             return None
         spurt = Outgoing(
             claim,
@@ -188,6 +182,13 @@ class VoicePlane:
         )
         self._live[talkgroup] = spurt
         return spurt
+
+    def _refusal(self, group: GroupFloor, claim: Claim, now: float) -> str | None:
+        """Ask for the floor; return why a spurt may not start, None when it has begun."""
+        if self._ports.ranks.standing(claim).everywhere is Level.EXCLUDED:
+            return Level.EXCLUDED.name.lower()
+        verdict = group.request(claim, now)
+        return None if verdict is Verdict.PLAY else verdict.value
 
     def ended(self, spurt: Outgoing, now: float) -> None:
         """A spurt of ours is over."""
@@ -203,19 +204,33 @@ class VoicePlane:
         start_ms = max(start_ms, self._last_start.get(talkgroup, 0) + 1)
         self._last_start[talkgroup] = start_ms
         claim = Claim(self._me, talkgroup, start_ms, TalkClass.NORMAL, self._priority)
-        member = self._map.members.get(talkgroup)
-        return claim if member is None else clamp(claim, member)
+        return self._own_rank(claim, 0)
+
+    def _own_rank(self, claim: Claim, media_time: int) -> Claim:
+        member = self._map.members.get(claim.talkgroup)
+        return self._ports.ranks.own(claim, member, self._priority, media_time)
 
     def _allowed(self, claim: Claim, media_time: int) -> bool:
         group = self._group_of.get(claim.talkgroup)
         if group is None:
             return False
         now = time.monotonic()
+        if media_time > RANK_MEDIA_TIME and claim.talk_class is TalkClass.EMERGENCY:
+            claim = self._spend(claim, media_time)
         verdict = group.heard(claim, media_time, now)
         group.settle(now)
         if verdict is not Verdict.PLAY:
             self.counters[f"cut-{verdict.value}"] += 1
         return verdict is Verdict.PLAY
+
+    def _spend(self, claim: Claim, media_time: int) -> Claim:
+        """The microphone is open for too long: the rest of the spurt has no rank."""
+        self._ports.ranks.spent(claim)
+        without = self._own_rank(claim, media_time)
+        spurt = self._live.get(claim.talkgroup)
+        if spurt is not None:
+            spurt.rank(without)
+        return without
 
     def _writer(self, claim: Claim, grant: KeyGrant) -> SpurtWriter:
         return SpurtWriter(claim, grant.key, grant.epoch, self._signing_key, secrets.randbits(48))
@@ -258,16 +273,21 @@ class VoicePlane:
         self._judge(heard, heard.group, packet, now)
 
     def _judge(self, heard: _Heard, group: GroupFloor, packet: VoicePacket, now: float) -> None:
-        claim = heard.claim(packet.claim)
+        counted = heard.counted
+        claim = counted.claim(packet.claim, packet.media_time)
+        if counted.standing.everywhere is Level.EXCLUDED:
+            self.counters["excluded"] += 1
+            return
         verdict = group.heard(claim, packet.media_time, now)
+        targets = heard.targets if counted.standing.here is not Level.EXCLUDED else ()
         if verdict is Verdict.PLAY:
-            for runner in heard.targets:
+            for runner in targets:
                 if not (heard.own and runner.says(claim)):
-                    runner.play(claim, packet, now)
+                    runner.play(counted.played, packet, now)
             if packet.end:
                 group.released(claim, now)
         elif verdict is Verdict.REFUSE_ENDED:
-            for runner in heard.targets:
+            for runner in targets:
                 runner.fill(claim, packet, now)
         else:
             self.counters[verdict.value] += 1
@@ -297,7 +317,8 @@ class VoicePlane:
         reception = self._receptions.get(topic)
         if reception is None:
             reception = self._receptions[topic] = TopicReception(sender, talkgroup)
-        heard = _Heard(reception, self._keys.opener(sender, talkgroup), own=sender == self._me)
+        opener = self._keys.opener(sender, talkgroup)
+        heard = _Heard(reception, opener, Counted(self._ports.ranks), own=sender == self._me)
         self._bind(heard)
         return heard
 
@@ -307,7 +328,7 @@ class VoicePlane:
         heard.signer = self._ports.signer_of(heard.reception.sender)
         heard.group = self._group_of.get(talkgroup)
         heard.targets = self._runners(self._map.plays.get(talkgroup, ()))
-        heard.bind(self._map.members.get(talkgroup))
+        heard.counted.bind(talkgroup, self._map.members.get(talkgroup))
 
     def _check_backlog(self, heard: _Heard, link: str) -> None:
         stale = heard.reception.counters.get(Refusal.STALE, 0)
@@ -351,9 +372,33 @@ class VoicePlane:
         self._heard = {t: h for t, h in self._heard.items() if self._wanted(h)}
         for heard in self._heard.values():
             self._bind(heard)
+        for spurt in list(self._live.values()):
+            self._rerank(spurt, now)
         wanted = frozenset(voice_filter(tg.agency, tg.name) for tg in voice_map.hears)
         for link in (self._loopback, *self._links):
             link.want_voice(wanted)
+
+    def rerank(self) -> None:
+        """Alarms or measures have changed: what is said counts for something else from here on."""
+        now = time.monotonic()
+        for heard in self._heard.values():
+            self._bind(heard)
+        for spurt in list(self._live.values()):
+            self._rerank(spurt, now)
+        for runner in self.runners.values():
+            for claim in runner.down.claims():
+                if self._ports.ranks.standing(claim).here is Level.EXCLUDED:
+                    runner.cut(claim, AbortReason.EXCLUDED, now)
+            if self._ports.ranks.alarm_open(runner.talkgroup):
+                runner.floor_free(now)
+
+    def _rerank(self, spurt: Outgoing, now: float) -> None:
+        claim = spurt.claim
+        if self._ports.ranks.standing(claim).everywhere is Level.EXCLUDED:
+            spurt.bar()
+            self._drop(claim, AbortReason.EXCLUDED, now)
+        else:
+            spurt.rank(self._own_rank(claim, spurt.index * FRAME_MEDIA_TIME))
 
     def _wanted(self, heard: _Heard) -> bool:
         return heard.reception.talkgroup in self._map.hears
@@ -420,11 +465,6 @@ class VoicePlane:
             ],
             "counters": {**self.counters, **{f"voice-{k}": n for k, n in received.items()}},
         }
-
-
-def _unlimited(talkgroup: TalkgroupId) -> Member:
-    """Return terms that leave every rank; an emergency still needs an open alarm (`clamp`)."""
-    return Member(talkgroup=talkgroup, max_class=TalkClass.EMERGENCY, max_priority=MAX_PRIORITY)
 
 
 def _holder(claim: Claim | None) -> dict[str, Any] | None:
