@@ -174,6 +174,8 @@ class _Verification:
         self._hashes: dict[int, str] = {}
         self._link = _Link(0, frozenset({GENESIS}), False)
         self._gaps: list[tuple[int, int]] = []
+        self._misfiled: list[int] = []
+        """Records filed under another number than their own."""
         self._count = 0
         self._last = EMPTY
         self._findings: list[Finding] = []
@@ -188,7 +190,8 @@ class _Verification:
             return
         sequence, previous = place
         if record.sequence is not None and record.sequence != sequence:
-            self._find(Kind.REORDERED, sequence)
+            self._misfiled.append(sequence)
+            return
         link = _Link(sequence, frozenset({computed}), False)
         if self._follows(sequence):
             before = self._link
@@ -245,6 +248,10 @@ class _Verification:
 
     def verdict(self) -> Verdict:
         """Return all that was found, the first entry first."""
+        for sequence in self._misfiled:
+            beyond = sequence > self._link.sequence
+            moved = self._fill(sequence) or beyond
+            self._find(Kind.REORDERED if moved else Kind.INSERTED, sequence)
         for first, last in self._gaps:
             self._find(Kind.MISSING, first, last)
         for held in self._held:
