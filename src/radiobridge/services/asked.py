@@ -25,11 +25,11 @@ class Asked:
             raise CommandError(f"{where or 'the request'}: not a JSON object",
                                f"{where or 'la demande'}: pas un objet JSON")  # fmt: skip
         self._where = where
-        self._left: dict[str, Any] = dict(body)
+        self._left: dict[str, Any] = {k: v for k, v in body.items() if v is not None}
 
     def has(self, name: str) -> bool:
-        """Tell whether a field is there and not null."""
-        return self._left.get(name) is not None
+        """Tell whether a field is there; null means that it is not."""
+        return name in self._left
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a line of text for people."""
@@ -66,7 +66,6 @@ class Asked:
     def parsed(self, name: str, parse: Callable[[str], T], default: T | None = None) -> T:
         """Return what `parse` makes of a text; it raises RemoteProtocolError or ValueError."""
         if default is not None and not self.has(name):
-            self._left.pop(name, None)
             return default
         value = self._take(name)
         try:
