@@ -13,6 +13,7 @@ from radiobridge.cli import client
 from radiobridge.console.api import ApiServer
 from radiobridge.errors import CommandError
 from tests.cli.commands import Ran, run
+from tests.console.fake_desk import FakeDesk
 
 RADIO = {"name": "tac1", "talkgroup": "ca.opp/TAC1", "interface": "up", "state": "idle"}
 
@@ -22,6 +23,7 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.inhibited = False
+        self.desk = FakeDesk()
 
     def status(self) -> dict[str, Any]:
         return {"gateway": "ca.opp/windsor", "clock": {"synchronised": True}, "radios": []}

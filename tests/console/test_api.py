@@ -15,6 +15,7 @@ import uvloop
 
 from radiobridge.console.api import ApiServer
 from radiobridge.errors import CommandError, ConfigError
+from tests.console.fake_desk import PATCH, PLAN, SHOWN, FakeDesk
 
 
 class FakeGateway:
@@ -23,6 +24,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.radio: dict[str, Any] = {"name": "tac1", "inhibited": None}
         self.broken = False
+        self.desk = FakeDesk()
 
     def status(self) -> dict[str, Any]:
         if self.broken:
@@ -58,11 +60,11 @@ async def path(gateway: FakeGateway, tmp_path: Path) -> AsyncIterator[Path]:
     await server.close()
 
 
-async def ask(path: Path, method: str, url: str) -> tuple[int, Any]:
+async def ask(path: Path, method: str, url: str, body: str | None = None) -> tuple[int, Any]:
     connector = aiohttp.UnixConnector(str(path))
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        session.request(method, f"http://localhost{url}") as response,
+        session.request(method, f"http://localhost{url}", data=body) as response,
     ):
         return response.status, await response.json()
 
@@ -167,3 +169,37 @@ def test_it_works_in_the_daemons_loop(tmp_path: Path) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         status, radio = runner.run(once())
     assert (status, radio["inhibited"]) == (200, f"local:{getpass.getuser()}")
+
+
+async def test_patches_and_plans(path: Path) -> None:
+    assert await ask(path, "GET", "/v1/patches") == (200, [PATCH])
+    assert await ask(path, "GET", "/v1/patches/river") == (200, SHOWN)
+    assert await ask(path, "GET", "/v1/plans") == (200, [PLAN])
+    status, answer = await ask(path, "GET", "/v1/patches/lake")
+    assert (status, answer["error"]["en"]) == (409, "no patch 'lake'")
+
+
+@pytest.mark.parametrize("verb", ["accept", "extend", "narrow", "withdraw"])
+async def test_words_on_a_patch_say_who_asked(path: Path, gateway: FakeGateway, verb: str) -> None:
+    status, answer = await ask(path, "POST", f"/v1/patches/river/{verb}", '{"x": 1}')
+    assert (status, answer["id"]) == (200, "river")
+    request = None if verb == "withdraw" else {"x": 1}
+    assert gateway.desk.asked == [(verb, "river", request, f"local:{getpass.getuser()}")]
+
+
+async def test_proposals_and_activations(path: Path, gateway: FakeGateway) -> None:
+    status, answer = await ask(path, "POST", "/v1/patches", '{"preview": true}')
+    assert (status, answer["preview"]) == (200, True)
+    assert (await ask(path, "POST", "/v1/plans/flood/activate"))[0] == 200
+    assert [one[:3] for one in gateway.desk.asked] == [
+        ("propose", "river", {"preview": True}),
+        ("activate", "flood", None),
+    ]
+
+
+async def test_what_is_no_json_is_refused(path: Path, gateway: FakeGateway) -> None:
+    status, answer = await ask(path, "POST", "/v1/patches", "{")
+    assert (status, answer["error"]["fr"]) == (400, "la demande n'est pas du JSON")
+    assert (await ask(path, "POST", "/v1/patches", "[" * 60_000))[0] == 400
+    assert (await ask(path, "POST", "/v1/patches/river/burn"))[0] == 404
+    assert gateway.desk.asked == []
