@@ -36,7 +36,10 @@ _SCHEMA = (
         BEGIN SELECT RAISE(ABORT, 'an audit log is only ever appended to'); END""",
 )
 
-_RECORDS = "SELECT sequence, CAST(record AS BLOB), CAST(hash AS BLOB) FROM entry ORDER BY sequence"
+_RECORDS = (
+    "SELECT sequence, CAST(record AS BLOB), CAST(hash AS BLOB), typeof(record) || typeof(hash)"
+    " FROM entry ORDER BY sequence"
+)
 
 
 def open_log(
@@ -83,8 +86,8 @@ def read_log(path: Path) -> Iterator[Record]:
     try:
         with closing(_open_to_read(path)) as database:
             _check(database, path)
-            for sequence, body, hash_ in database.execute(_RECORDS):
-                yield Record(sequence, body or b"", (hash_ or b"").decode("utf-8", "replace"))
+            for row in database.execute(_RECORDS):
+                yield _record(*row)
                 read += 1
     except sqlite3.Error as error:
         if read:
@@ -154,10 +157,17 @@ def _tail(database: sqlite3.Connection, path: Path) -> AuditHead:
     row = database.execute(f"{_RECORDS} DESC LIMIT 1").fetchone()
     if row is None:
         return EMPTY
-    record = Record(row[0], row[1] or b"", (row[2] or b"").decode("utf-8", "replace"))
+    record = _record(*row)
     if not intact(record):
         raise _damaged(path)
     return AuditHead(row[0], record.hash)
+
+
+def _record(sequence: int, body: bytes | None, hash_: bytes | None, types: str) -> Record:
+    """Return one row, whatever stands in it: what is not text was never written by us."""
+    if types != "texttext" or body is None or hash_ is None:
+        return Record(sequence, b"", "")
+    return Record(sequence, body, hash_.decode("utf-8", "replace"))
 
 
 def _sync_folder(folder: Path) -> None:
