@@ -48,7 +48,7 @@ def test_preroll_burst_plays_at_once_and_loses_nothing() -> None:
     run = Playout(buffer=JitterBuffer(), arrivals=arrivals, last=99)
     assert kinds(run.run()) == "V" * 100 + "E"
     assert run.played[0].at == 0.0
-    assert run.buffer.target_s == pytest.approx(0.010)
+    assert run.buffer.target_s == pytest.approx(0.005)
 
 
 def test_delay_of_a_preroll_is_given_back_in_silence() -> None:
@@ -250,7 +250,7 @@ def test_jitter_that_repeats_is_learnt_and_forgotten() -> None:
     run = Playout(buffer=buffer, arrivals=arrivals, last=299)
     run.run()
     assert waits(run.played, arrivals)[0] == pytest.approx(50.0)
-    assert buffer.target_s == pytest.approx(0.010)
+    assert buffer.target_s == pytest.approx(0.005)
 
 
 def test_depth_learnt_on_a_shaky_path_prevents_concealment() -> None:

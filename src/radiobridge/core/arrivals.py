@@ -7,7 +7,8 @@ of the last one to two and a half seconds. That window also follows drift and a 
 Packets that come in one burst are one sample, the latest of them: twenty-five packets behind one
 stall of TCP say one thing, not twenty-five. `lateness_s` is the fifth largest of the last 128
 samples: a jitter that repeats counts after five packets, a single stall does not, and what is over
-is forgotten after 2.5 s of voice. What was learnt stays from spurt to spurt.
+is forgotten after 2.5 s of voice. What was learnt stays from spurt to spurt; the path counts as
+`known` after 1.3 s of voice.
 """
 
 from math import inf
@@ -19,6 +20,7 @@ _RANK = 5
 _WINDOW = 64
 """Packets in each half of the window of the best transit."""
 _RECKON_EVERY = 8
+_KNOWN_AFTER = 64
 _BURST_S = 0.004
 """Packets nearer to each other than this were held up together."""
 
@@ -34,6 +36,7 @@ class Arrivals:
         "_place",
         "_samples",
         "base",
+        "known",
         "lateness_s",
     )
 
@@ -42,6 +45,8 @@ class Arrivals:
         """Best transit: a packet without lateness arrives at base + index × 20 ms."""
         self.lateness_s = 0.0
         """How late packets are, but for the odd one."""
+        self.known = False
+        """Enough was seen to go by."""
         self._samples = [0.0] * _SAMPLES
         self._place = 0
         self.restart()
@@ -75,3 +80,4 @@ class Arrivals:
         self._samples[self._place] = late
         if self._place % _RECKON_EVERY == 0:
             self.lateness_s = sorted(self._samples)[-_RANK]
+            self.known = self.known or self._place == _KNOWN_AFTER

@@ -3,17 +3,22 @@
 Packets arrive unevenly; the transmitter wants one frame each 20 ms. The rules:
 
 1. **Start.** Nothing plays before `begin` (the transmitter is ready). The first frame then plays
-   `start_s` after it would have come without any lateness (10 ms), or later by what this path has
-   taught us (`Arrivals`). A burst, that is a preroll, shows by itself that its first packets waited
-   at the sender, so it plays at once. A spurt that has come whole (`finish`) plays at once too.
-2. **Rhythm.** A frame is due each 20 ms. A pull that comes late by less than `catch_up_s` keeps the
-   beat, so that lateness does not add up; one that comes later sets a new beat from then on.
-   Never a burst: the device has run dry meanwhile, and what a burst would queue in it is delay that
-   nobody sees. The lost time stays in this buffer, where rule 5 gives it back.
-3. **A missing frame** is concealed, up to three times in a row, then there is a gap: silence, with
-   the transmitter held. The missing frame is given up only when a later one takes its place, which
-   a later one does as soon as as many frames have been concealed as are missing. So a loss costs
-   no delay; and whatever comes after a stall is still played, later by as much as the stall lasted.
+   `start_s` after it would have come without any lateness (10 ms); once the path is known, as much
+   after as it has taught us (`Arrivals`). A burst, that is a preroll, shows by itself that its
+   first packets waited at the sender, so it plays at once. A spurt that has come whole (`finish`)
+   plays at once too.
+2. **Rhythm.** A frame is due each 20 ms. One that is there may be pulled up to `ahead_s` before its
+   time: what the device has in store is safe from our own lateness, and the beat stays as it is. A
+   pull that comes late by less than `catch_up_s` keeps the beat, so that lateness does not add up;
+   one that comes later sets a new beat from then on. Never a burst: the device has run dry
+   meanwhile, and what a burst would queue in it is delay that nobody sees. The lost time stays in
+   this buffer, where rule 5 gives it back.
+3. **A missing frame** is waited for until `grace_s` after its time: should the device have run dry
+   by then, that harms less than 20 ms of made-up sound, and the delay that these leave behind. Then
+   it is concealed, up to three times in a row, then there is a gap: silence, with the transmitter
+   held. The missing frame is given up only when a later one takes its place, which a later one does
+   as soon as as many frames have been concealed as are missing. So a loss costs no delay; and
+   whatever comes after a stall is still played, later by as much as the stall lasted.
 4. **The end** comes after the frame that `finish` named. What is missing before it, with nothing
    after, is concealed up to three times.
 5. **Giving back.** When `can_skip` says that packets wait 20 ms or more for nothing, the owner
@@ -78,7 +83,11 @@ class JitterSettings:
     """How much to wait; times in s."""
 
     start_s: float = 0.010
-    """Least wait for the first frame of a spurt."""
+    """Wait for the first frame of a spurt, as long as the path is not known."""
+    ahead_s: float = 0.0
+    """How long before its time a frame may be handed to the device, if it is there."""
+    grace_s: float = 0.0
+    """How long after its time a missing frame is waited for: what any device has in store."""
     max_target_s: float = 0.4
     """Most that a jittery path may make us wait."""
     limit_s: float = 2.0
@@ -200,11 +209,11 @@ class JitterBuffer:
             return None
         if self._state is _State.FILLING:
             return self._start_at(self._begun_at)
-        if self._leading and not self._played:
-            # Nothing has been heard: any time from the skipped frame's on will do.
-            earliest = self._due - FRAME_S
-            return min(self._due, max(earliest, self._expected() + self.target_s))
-        return self._due
+        if not self._played:
+            return self._beat()
+        if self._has_next:
+            return self._due - self._settings.ahead_s
+        return self._due if self._is_over else self._due + self._settings.grace_s
 
     def pull(self, now: float) -> Pull:
         """Return what to play in the 20 ms that are due, or NOT_YET when none are."""
@@ -216,10 +225,8 @@ class JitterBuffer:
             return _NOT_YET
         if self._state is _State.FILLING:
             self._state, self._due = _State.PLAYING, now + FRAME_S
-        elif now - due < self._settings.catch_up_s:
-            self._due = due + FRAME_S
         else:
-            self._set_beat(now, late_s=now - due)
+            self._keep_beat(now, due)
         return self._frame_due()
 
     @property
@@ -247,6 +254,11 @@ class JitterBuffer:
             self._due -= FRAME_S
 
     @property
+    def alone(self) -> bool:
+        """Tell whether the frame just pulled is the first to be played, and nothing follows yet."""
+        return self._at_first_frame and not self._frames
+
+    @property
     def depth_s(self) -> float:
         """Return how long a packet without lateness waits here, once playing; else what is kept."""
         if self._state is not _State.PLAYING:
@@ -257,7 +269,8 @@ class JitterBuffer:
     @property
     def target_s(self) -> float:
         """Return how long the first frame of a spurt has to wait on this path."""
-        return max(self._settings.start_s, self._need_s)
+        need = self._need_s
+        return need if self._arrivals.known else max(self._settings.start_s, need)
 
     @property
     def _need_s(self) -> float:
@@ -307,6 +320,35 @@ class JitterBuffer:
         self._waited = 0
         self.overflow += len(dropped)
         self.lost += self._next - before - len(dropped)
+
+    def _beat(self) -> float:
+        """Return when the next frame is to be played, once playing."""
+        if not self._leading or self._played:
+            return self._due
+        # Nothing has been heard: any time from the skipped frame's on will do.
+        return min(self._due, max(self._due - FRAME_S, self._expected() + self.target_s))
+
+    @property
+    def _has_next(self) -> bool:
+        """Tell whether the next frame is there, or the one after a hole that was concealed."""
+        if self._next in self._frames:
+            return True
+        if not self._waited or not self._frames:
+            return False
+        return self._waited >= min(self._frames) - (self._next or 0)
+
+    @property
+    def _is_over(self) -> bool:
+        """Tell whether everything up to the last frame was played."""
+        return self._last is not None and self._next is not None and self._next > self._last
+
+    def _keep_beat(self, now: float, due: float) -> None:
+        beat = self._beat()
+        late_s = now - max(beat, due)
+        if late_s < self._settings.catch_up_s:
+            self._due = beat + FRAME_S
+        else:
+            self._set_beat(now, late_s=late_s)
 
     def _set_beat(self, now: float, *, late_s: float) -> None:
         self.late_pulls += 1
