@@ -71,6 +71,13 @@ STATE_FILE = "state.db"
 AUDIT_FILE = "audit.db"
 LOOPBACK = "loopback"
 
+AHEAD_S = 0.015
+"""How long before its time a voice frame goes to the device: less than one frame, so that no more
+than that is beyond recall when a talker is cut off."""
+
+GRACE_S = 0.005
+"""How long a device plays on when the next frame is late: the least that one keeps in store."""
+
 
 def run(path: Path) -> int:
     """Run the gateway of a configuration file until it is told to stop; return the exit status.
@@ -338,7 +345,7 @@ def _build_radio(
     )
     down = Downlink(
         transmit=Transmit(_transmit_settings(radio)),
-        jitter=JitterSettings(),
+        jitter=JitterSettings(ahead_s=AHEAD_S, grace_s=GRACE_S),
         decoder=OpusDecoder(audio.rate),
         audio=audio,
         line=keyer.line(name),
@@ -347,6 +354,7 @@ def _build_radio(
             own_transmission=runner.own_transmission,
             not_delivered=lambda claim, why, _now: gateway.not_delivered(runner, claim, why),
         ),
+        keyed_by_voice=_keyed_by_voice(radio),
     )
     runner.assemble(up, down)
     return runner, keeper
@@ -364,8 +372,16 @@ def _squelch_settings(radio: RadioConfig) -> SquelchSettings:
     )
 
 
+def _keyed_by_voice(radio: RadioConfig) -> bool:
+    """Tell whether the interface carries the voice (`usrp`), and so the key in it."""
+    return radio.audio is None
+
+
 def _transmit_settings(radio: RadioConfig) -> TransmitSettings:
-    """The keyer answers every request, so voice always waits for that answer."""
+    """The keyer answers every request, so voice waits for that answer.
+
+    Not where the voice is the key: nothing is on the air before it, and nothing can be granted.
+    """
     transmit = radio.transmit
     return TransmitSettings(
         lead_in_s=transmit.lead_in,
@@ -374,7 +390,7 @@ def _transmit_settings(radio: RadioConfig) -> TransmitSettings:
         time_out_s=transmit.time_out,
         cool_down_s=transmit.cool_down,
         answer_time_out_s=transmit.answer_time_out,
-        reports_grant=True,
+        reports_grant=not _keyed_by_voice(radio),
     )
 
 

@@ -23,6 +23,8 @@ class DownBench:
     settings: TransmitSettings = SETTINGS
     grants: bool = True
     """The radio grants every request at once, and confirms every unkeying."""
+    keyed_by_voice: bool = False
+    jitter: JitterSettings = field(default_factory=JitterSettings)
     now: float = 100.0
     own: list[bool] = field(default_factory=list)
     """What the receiver was told of the own transmission."""
@@ -33,7 +35,7 @@ class DownBench:
         self.audio = FakeAudio(lambda: self.now)
         self.down = Downlink(
             transmit=Transmit(self.settings),
-            jitter=JitterSettings(),
+            jitter=self.jitter,
             decoder=OpusDecoder(RATE),
             audio=self.audio,
             line=self.line,
@@ -42,6 +44,7 @@ class DownBench:
                 own_transmission=lambda keyed, _now: self.own.append(keyed),
                 not_delivered=lambda claim, why, _now: self.failed.append((claim, why)),
             ),
+            keyed_by_voice=self.keyed_by_voice,
         )
         self._answered = 0
         self.down.back(self.now)

@@ -73,7 +73,9 @@ class Downlink:
         line: KeyerLine,
         limiter: Limiter,
         ports: DownlinkPorts,
+        keyed_by_voice: bool = False,
     ) -> None:
+        """Tie the parts together; `keyed_by_voice`: on the air from the first frame on only."""
         self.transmit = transmit
         self.counters = {
             "played": 0,
@@ -85,7 +87,7 @@ class Downlink:
         }
         self._buffers = [JitterBuffer(jitter) for _ in range(WAITING_SPURTS + 1)]
         """Kept for good: each remembers how uneven the path is."""
-        self._free = deque(self._buffers)
+        self._free = list(self._buffers)
         self._decoder = decoder
         self._audio = audio
         self._line = line
@@ -99,6 +101,9 @@ class Downlink:
         self._waiting: deque[Playing] = deque()
         self._drained_at: float | None = None
         self._renew_at: float | None = None
+        self._keyed_by_voice = keyed_by_voice
+        self._off_air = False
+        """Keyed, but not on the air before a frame is written."""
         self._silence = np.zeros(audio.rate // 50, dtype=np.int16)
 
     def path(self) -> dict[str, int]:
@@ -129,6 +134,7 @@ class Downlink:
         playing.jitter.put(index, packet.opus, now)
         if packet.end:
             playing.jitter.finish(index)
+        self._play_due(now)
 
     def fill(self, claim: Claim, packet: VoicePacket, now: float) -> None:
         """Take a late packet of a spurt that has ended: it may fill a gap, it starts nothing.
@@ -247,7 +253,8 @@ class Downlink:
         if not self._free:
             self._release(self._waiting.popleft())
             self.counters["waiting_dropped"] += 1
-        playing = Playing(claim, self._free.popleft())
+        # The one used last knows the path best.
+        playing = Playing(claim, self._free.pop())
         if current is not None:
             self._waiting.append(playing)
             return playing
@@ -276,7 +283,7 @@ class Downlink:
         kind = pull.kind
         if kind is PullKind.VOICE:
             frame = self._decode(pull.payload)
-            if jitter.can_skip and level_dbfs(frame) < SKIP_BELOW_DBFS:
+            if jitter.can_skip and level_dbfs(frame) < SKIP_BELOW_DBFS and not self._keys(jitter):
                 jitter.skip_head()
                 return self._play_one(jitter, now)
             self._voice(frame, "played", now)
@@ -284,6 +291,7 @@ class Downlink:
             self._voice(self._decoder.conceal(), "concealed", now)
         elif kind is PullKind.GAP:
             self.counters["gap"] += 1
+            self._off_air = False
             self._audio.write(self._silence)
             self._apply(self.transmit.gap(now), now)
         elif kind is PullKind.END:
@@ -291,6 +299,13 @@ class Downlink:
         else:
             return False
         return True
+
+    def _keys(self, jitter: JitterBuffer) -> bool:
+        """Tell whether a silent frame is worth playing, because it brings the radio on the air.
+
+        Not when voice is there already: played after that frame, all of it would be later.
+        """
+        return self._off_air and jitter.alone
 
     def _decode(self, payload: bytes) -> PcmFrame:
         try:
@@ -301,6 +316,7 @@ class Downlink:
 
     def _voice(self, frame: PcmFrame, counter: str, now: float) -> None:
         self.counters[counter] += 1
+        self._off_air = False
         self._audio.write(self._limiter.process(frame))
         effects = self.transmit.voice(now)
         if effects:
@@ -333,6 +349,7 @@ class Downlink:
             if effect is Action.KEY:
                 self._ports.own_transmission(True, now)
                 self._line.key()
+                self._off_air = self._keyed_by_voice
                 self._renew_at = now + RENEW_S
             elif effect is Action.UNKEY:
                 self._renew_at = None
