@@ -39,6 +39,10 @@ WAITING_SPURTS = 4
 SKIP_BELOW_DBFS = -50.0
 """A frame below this holds no speech: skipped while playing lags behind."""
 
+_OVER = frozenset({PullKind.END, PullKind.GAP})
+"""No more comes: a gap while another spurt waits is an end that was lost, for the floor is not this
+one's any more."""
+
 
 class Playing:
     """One spurt to be played on this radio."""
@@ -231,6 +235,7 @@ class Downlink:
         deadline = self.transmit.next_deadline()
         if deadline is not None and now >= deadline:
             self._apply(self.transmit.tick(now), now)
+            self._next_waiting(now)
 
     def next_deadline(self) -> float | None:
         """Return when `tick` wants to be called."""
@@ -289,12 +294,12 @@ class Downlink:
             self._voice(frame, "played", now)
         elif kind is PullKind.CONCEAL:
             self._voice(self._decoder.conceal(), "concealed", now)
-        elif kind is PullKind.GAP:
+        elif kind is PullKind.GAP and not self._waiting:
             self.counters["gap"] += 1
             self._off_air = False
             self._audio.write(self._silence)
             self._apply(self.transmit.gap(now), now)
-        elif kind is PullKind.END:
+        elif kind in _OVER:
             self._drained_at = now + self._audio.queued_s()
         else:
             return False
