@@ -41,6 +41,9 @@ from radiobridge.wire.words import KeyGrant
 
 log = structlog.get_logger()
 
+_LATE = frozenset({Verdict.REFUSE_ENDED, Verdict.REFUSE_REPLACED})
+"""The spurt has left the floor, but may still be playing: what belongs to it fills it up."""
+
 LATE_MS = 1000
 """Voice older than this means that a link holds a backlog: it starts anew."""
 
@@ -286,7 +289,7 @@ class VoicePlane:
                     runner.play(counted.played, packet, now)
             if packet.end:
                 group.released(claim, now)
-        elif verdict is Verdict.REFUSE_ENDED:
+        elif verdict in _LATE:
             for runner in targets:
                 runner.fill(claim, packet, now)
         else:
