@@ -63,8 +63,8 @@ class DownBench:
 
     def answer(self) -> None:
         """Answer what was asked of the radio since the last time, if it answers by itself."""
-        while self.grants and self._answered < len(self.line.keys()):
-            what = self.line.keys()[self._answered]
+        while self.grants and self._answered < len(self.line.changes()):
+            what = self.line.changes()[self._answered]
             self._answered += 1
             if what == "key":
                 self.grant()
@@ -106,6 +106,10 @@ def ended(packets: Sequence[VoicePacket]) -> list[VoicePacket]:
     return [*packets[:-1], packets[-1]._replace(end=True)]
 
 
-def plain(*, time_out_s: float = 60.0, cool_down_s: float = 2.0) -> TransmitSettings:
+def plain(
+    *, time_out_s: float = 60.0, cool_down_s: float = 2.0, tail_s: float = 0.04
+) -> TransmitSettings:
     """Return settings of a radio without key-up time."""
-    return replace(SETTINGS, lead_in_s=0.0, time_out_s=time_out_s, cool_down_s=cool_down_s)
+    return replace(
+        SETTINGS, lead_in_s=0.0, time_out_s=time_out_s, cool_down_s=cool_down_s, tail_s=tail_s
+    )

@@ -122,7 +122,7 @@ class FakeLine:
         events = [event.what for event in self.log if event.what != "renew"]
         return bool(events) and events[-1] == "key"
 
-    def keys(self) -> list[str]:
+    def changes(self) -> list[str]:
         """Return what changed on the air: key, unkey, lease."""
         return [event.what for event in self.log if event.what != "renew"]
 

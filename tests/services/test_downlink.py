@@ -16,7 +16,7 @@ LEASE_LIMIT_S = 0.06
 def test_voice_waits_for_grant_and_lead_in() -> None:
     bench = DownBench(grants=False)
     bench.hear(spurt(10, end=False))
-    assert bench.line.keys() == ["key"]
+    assert bench.line.changes() == ["key"]
     assert bench.audio.played == []
     bench.grant()
     granted_at = bench.now
@@ -30,7 +30,7 @@ def test_the_receiver_is_deaf_from_the_request_until_the_radio_has_unkeyed() -> 
     bench.hear(spurt(1, end=False))
     assert bench.own == [True]
     bench.down.cut(CLAIM, AbortReason.WITHDRAWN, bench.now)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.own == [True]
     bench.down.unkeyed(UnkeyCause.COMMAND, bench.now)
     assert bench.own == [True, False]
@@ -45,7 +45,7 @@ def test_a_whole_spurt_is_played_in_one_piece_and_then_unkeyed_after_the_tail() 
     starts = [frame.at for frame in played]
     assert starts == [pytest.approx(starts[0] + n * 0.02) for n in range(50)]
     assert len(bench.spoken()) >= 49
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     # Nothing of the last frame is cut off: drained, then the tail.
     assert bench.line.times("unkey") == [pytest.approx(starts[-1] + 0.02 + 0.04)]
     assert bench.failed == []
@@ -76,7 +76,7 @@ def test_a_stall_inside_a_spurt_plays_silence_and_keeps_the_key() -> None:
     bench.wait(0.5)
     bench.hear(packets[20:])
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.down.counters["played"] == 40
     assert bench.down.counters["concealed"] == 3
     assert bench.down.counters["gap"] > 15
@@ -88,10 +88,10 @@ def test_a_stall_longer_than_hold_unkeys_and_the_rest_keys_again() -> None:
     packets = spurt(40)
     bench.hear(packets[:20])
     bench.wait(1.5)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     bench.hear(packets[20:])
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"] * 2
+    assert bench.line.changes() == ["key", "unkey"] * 2
     assert bench.down.counters["played"] == 40
 
 
@@ -145,7 +145,7 @@ def test_what_opus_cannot_read_is_concealed_and_counted() -> None:
     bench.wait(1.0)
     assert bench.down.counters["bad_opus"] == 1
     assert len(bench.audio.played) == 20
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
 
 
 def test_silence_before_the_first_word_adds_no_delay() -> None:
@@ -186,7 +186,7 @@ def test_to_cut_what_does_not_play_changes_nothing() -> None:
     bench.hear(spurt(10, end=False))
     bench.down.cut(claim(start_ms=9), AbortReason.WITHDRAWN, bench.now)
     bench.wait(0.1)
-    assert bench.line.keys() == ["key"]
+    assert bench.line.changes() == ["key"]
 
 
 def test_stop_unkeys_at_once_and_forgets_what_waits() -> None:
@@ -194,10 +194,10 @@ def test_stop_unkeys_at_once_and_forgets_what_waits() -> None:
     bench.hear(spurt(10))
     bench.hear(spurt(10, of=claim(start_ms=500)))
     bench.down.stop(bench.now)
-    assert bench.line.keys()[-1] == "unkey"
+    assert bench.line.changes()[-1] == "unkey"
     assert bench.down.claims() == []
     bench.wait(5.0)
-    assert bench.line.keys().count("key") == 1
+    assert bench.line.changes().count("key") == 1
     assert bench.failed == []
 
 
@@ -220,7 +220,7 @@ def test_a_denial_is_told_once_and_the_rest_of_the_spurt_ignored() -> None:
     bench.down.unkeyed(UnkeyCause.COMMAND, bench.now)
     bench.hear(packets[5:])
     bench.wait(5.0)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.reasons() == ["denied"]
     assert bench.down.counters["not_delivered"] == 1
     # Only that spurt: the next one is tried.
@@ -228,7 +228,7 @@ def test_a_denial_is_told_once_and_the_rest_of_the_spurt_ignored() -> None:
     bench._answered = 2
     bench.hear(spurt(10, of=claim(start_ms=9000)))
     bench.wait(1.0)
-    assert bench.line.keys() == ["key", "unkey"] * 2
+    assert bench.line.changes() == ["key", "unkey"] * 2
     assert bench.down.counters["played"] == 10
 
 
@@ -237,7 +237,7 @@ def test_a_radio_that_never_answers_is_given_up() -> None:
     bench.hear(spurt(5, end=False))
     bench.wait(3.0)
     assert bench.reasons() == ["failed"]
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
 
 
 def test_a_busy_channel_is_waited_for_and_then_the_talker_is_told() -> None:
@@ -259,14 +259,14 @@ def test_a_channel_that_becomes_free_in_time_loses_no_word() -> None:
     bench.wait(5.0)
     assert bench.failed == []
     assert bench.down.counters["played"] == 100
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
 
 
 def test_an_emergency_passes_over_a_busy_channel() -> None:
     bench = DownBench()
     bench.down.cor(active=True, now=bench.now)
     bench.hear(spurt(10, of=claim(talk_class=TalkClass.EMERGENCY)))
-    assert bench.line.keys()[0] == "key"
+    assert bench.line.changes()[0] == "key"
 
 
 def test_an_inhibited_radio_is_silent_until_allowed() -> None:
@@ -276,12 +276,12 @@ def test_an_inhibited_radio_is_silent_until_allowed() -> None:
     assert bench.line.times("unkey") == [bench.now]
     bench.wait(1.0)
     bench.hear(spurt(20, of=claim(start_ms=2000)))
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.reasons() == ["inhibited", "inhibited"]
     bench.down.allow(bench.now)
     bench.hear(spurt(20, of=claim(start_ms=4000)))
     bench.wait(1.0)
-    assert bench.line.keys() == ["key", "unkey"] * 2
+    assert bench.line.changes() == ["key", "unkey"] * 2
 
 
 def test_a_radio_that_drops_the_key_itself_is_not_keyed_again_for_that_spurt() -> None:
@@ -292,7 +292,7 @@ def test_a_radio_that_drops_the_key_itself_is_not_keyed_again_for_that_spurt() -
     bench.down.unkeyed(UnkeyCause.RADIO, bench.now)
     bench.hear(packets[20:])
     bench.wait(2.0)
-    assert bench.line.keys().count("key") == 1
+    assert bench.line.changes().count("key") == 1
     assert bench.reasons() == ["failed"]
     assert bench.own[-1] is False
 
@@ -300,7 +300,7 @@ def test_a_radio_that_drops_the_key_itself_is_not_keyed_again_for_that_spurt() -
 def test_a_spurt_longer_than_the_time_out_is_cut_once_and_cools_down() -> None:
     bench = DownBench(plain(time_out_s=1.0, cool_down_s=2.0))
     bench.hear(spurt(100))
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.reasons() == ["time-out"]
     keyed, unkeyed = bench.line.times("key")[0], bench.line.times("unkey")[0]
     assert unkeyed - keyed == pytest.approx(1.0)

@@ -21,7 +21,7 @@ def test_a_spurt_that_follows_while_the_one_before_drains_needs_no_new_key() -> 
     bench.hear(spurt(20))
     bench.hear(spurt(20, of=later(1)))
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.down.counters["played"] == 40
     starts = [frame.at for frame in bench.audio.played]
     assert starts == sorted(starts)
@@ -31,11 +31,11 @@ def test_spurts_that_came_during_the_grant_are_played_one_after_the_other() -> N
     bench = DownBench(plain(), grants=False)
     for number in range(3):
         bench.hear(spurt(5, of=later(number)))
-    assert bench.line.keys() == ["key"]
+    assert bench.line.changes() == ["key"]
     bench.grant()
     bench.wait(3.0)
     assert bench.down.counters["played"] == 15
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.failed == []
 
 
@@ -74,7 +74,7 @@ def test_losing_the_floor_to_a_waiting_spurt_keeps_the_key() -> None:
     bench.down.cut(CLAIM, AbortReason.FLOOR_LOST, bench.now)
     bench.hear(packets[1:])
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.down.counters["played"] >= 35
     assert bench.failed == []
 
@@ -90,7 +90,7 @@ def test_losing_the_floor_before_the_grant_gives_it_to_the_waiting_spurt() -> No
     bench.grant()
     bench.hear(packets[5:])
     bench.wait(2.0)
-    assert bench.line.keys()[:2] == ["key", "unkey"]
+    assert bench.line.changes()[:2] == ["key", "unkey"]
     assert bench.down.counters["played"] == 20
 
 
@@ -110,7 +110,43 @@ def test_a_withdrawn_spurt_unkeys_even_with_another_waiting() -> None:
     assert bench.line.times("unkey") == [bench.now]
     bench.hear(packets[1:])
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"] * 2
+    assert bench.line.changes() == ["key", "unkey"] * 2
+
+
+def test_a_withdrawn_spurt_is_not_followed_by_its_tail() -> None:
+    bench = DownBench(plain(tail_s=1.0))
+    bench.hear(spurt(20))
+    bench.wait(0.5)
+    assert bench.state is S.TAIL
+    assert bench.down.claims() == [CLAIM]
+    bench.down.cut(later(1), AbortReason.WITHDRAWN, bench.now)
+    bench.down.cut(CLAIM, AbortReason.FLOOR_LOST, bench.now)
+    assert bench.line.changes() == ["key"]
+    bench.down.cut(CLAIM, AbortReason.WITHDRAWN, bench.now)
+    assert bench.line.changes() == ["key", "unkey"]
+    assert bench.down.claims() == []
+
+
+def test_a_spurt_whose_end_was_lost_does_not_hold_up_the_next_one() -> None:
+    bench = DownBench(plain())
+    bench.hear(spurt(20, end=False))
+    next_at = bench.now
+    bench.hear(spurt(20, of=later(1)))
+    bench.wait(2.0)
+    assert bench.line.changes() == ["key", "unkey"]
+    assert bench.down.counters["played"] == 40
+    # Three frames made up, then the next one: not the whole of a gap.
+    assert bench.spoken()[-1].at < next_at + 0.4 + 0.1
+
+
+def test_a_waiting_spurt_is_played_though_nothing_follows_it() -> None:
+    bench = DownBench(plain(), grants=False)
+    bench.hear(spurt(5, end=False))
+    bench.hear(spurt(5, of=later(1)))
+    bench.grant()
+    bench.wait(3.0)
+    assert bench.down.claims() == []
+    assert bench.down.counters["played"] == 10
 
 
 def test_a_waiting_spurt_that_is_cut_is_not_played() -> None:
@@ -131,7 +167,7 @@ def test_after_a_denial_the_waiting_spurt_is_tried() -> None:
     assert [one.start_ms for one in bench.down.claims()] == [later(1).start_ms]
     assert bench.reasons() == ["denied"]
     bench.wait(0.6)
-    assert bench.line.keys() == ["key", "unkey", "key"]
+    assert bench.line.changes() == ["key", "unkey", "key"]
 
 
 def test_an_inhibit_tells_of_each_waiting_spurt() -> None:
@@ -141,7 +177,7 @@ def test_an_inhibit_tells_of_each_waiting_spurt() -> None:
     bench.down.inhibit(bench.now)
     assert bench.reasons() == ["inhibited"] * 3
     assert bench.down.claims() == []
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
 
 
 def test_the_same_spurt_under_a_clamped_claim_is_one_spurt() -> None:
@@ -152,7 +188,7 @@ def test_the_same_spurt_under_a_clamped_claim_is_one_spurt() -> None:
         bench.wait(0.02)
     bench.wait(1.0)
     assert bench.down.counters["played"] == 20
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.02, 0.06])
@@ -164,5 +200,5 @@ def test_a_late_timer_does_not_end_a_transmission(late_s: float) -> None:
         bench.now += late_s
         bench.wait(0.02)
     bench.wait(2.0)
-    assert bench.line.keys() == ["key", "unkey"]
+    assert bench.line.changes() == ["key", "unkey"]
     assert bench.failed == []

@@ -76,7 +76,7 @@ async def test_who_is_heard_is_not_keyed_over() -> None:
     assert radio.line.log == []
     radio.cor(active=False)
     await asyncio.sleep(2)
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert len(radio.audio.played) == 50
     assert bench.reasons() == []
 
@@ -101,7 +101,7 @@ async def test_what_a_muted_receiver_hears_does_not_hold_up_the_transmitter() ->
     radio.runner.mute(on=True, now=now())
     radio.cor(active=True)
     await radio.play(spurt(10))
-    assert radio.line.keys()[0] == "key"
+    assert radio.line.changes()[0] == "key"
 
 
 @in_virtual_time
@@ -125,7 +125,7 @@ async def test_voice_alone_makes_a_vox_channel_busy() -> None:
     await radio.speak(0.2)
     assert radio.line.log == []
     await radio.quiet(0.5)
-    assert radio.line.keys()[0] == "key"
+    assert radio.line.changes()[0] == "key"
 
 
 @in_virtual_time
@@ -135,9 +135,9 @@ async def test_the_hang_of_a_repeater_that_we_keyed_is_not_busy() -> None:
     await radio.play(spurt(20))
     radio.cor(active=True)
     await asyncio.sleep(1)
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     await radio.play(spurt(20, of=claim(start_ms=5000)))
-    assert radio.line.keys() == ["key", "unkey", "key"]
+    assert radio.line.changes() == ["key", "unkey", "key"]
     assert bench.reasons() == []
     assert bench.starts == []
 
@@ -154,7 +154,7 @@ async def test_somebody_who_answers_in_the_hang_of_a_repeater_is_heard_and_not_k
     packets = spurt(20, of=claim(start_ms=5000))
     radio.runner.play(packets[0].claim, packets[0], now())
     await radio.speak(0.2)
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
 
 
 @in_virtual_time
@@ -205,16 +205,16 @@ async def test_a_lost_interface_unkeys_and_what_comes_after_its_return_is_played
     radio = await bench.radio()
     await radio.play(spurt(20, end=False))
     radio.lose_interface()
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert radio.runner.status()["interface"] == "lost"
     assert radio.runner.status()["interface_reason"] == "unplugged"
     await radio.play(spurt(20, of=claim(start_ms=2000)))
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert bench.reasons() == ["lost", "lost"]
     radio.find_interface()
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     await radio.play(spurt(20, of=claim(start_ms=4000)))
-    assert radio.line.keys() == ["key", "unkey", "key"]
+    assert radio.line.changes() == ["key", "unkey", "key"]
 
 
 @in_virtual_time
@@ -228,7 +228,7 @@ async def test_a_lost_interface_ends_what_is_being_said_and_its_carrier_counts_n
     assert radio.runner.status()["cor"] is False
     radio.find_interface()
     await radio.play(spurt(10))
-    assert radio.line.keys()[0] == "key"
+    assert radio.line.changes()[0] == "key"
 
 
 @in_virtual_time
@@ -237,14 +237,14 @@ async def test_lost_sound_unkeys_and_asks_to_be_opened_again() -> None:
     radio = await bench.radio()
     await radio.play(spurt(20, end=False))
     radio.audio.lose()
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert radio.devices_lost == 1
     assert radio.runner.status()["audio"] == "lost"
     assert radio.runner.status()["audio_reason"] == {"en": "broken", "fr": "cassé"}
     await radio.audio.open(radio.runner)
     radio.runner.audio_opened()
     await radio.play(spurt(20, of=claim(start_ms=2000)))
-    assert radio.line.keys() == ["key", "unkey", "key"]
+    assert radio.line.changes() == ["key", "unkey", "key"]
 
 
 # --- what goes wrong inside -----------------------------------------------------------------------
@@ -260,12 +260,12 @@ async def test_an_error_while_playing_unkeys_once_and_the_radio_goes_on() -> Non
     broke_at = now()
     await radio.play(packets[20:])
     # Not keyed again for each packet that breaks it.
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert radio.line.times("unkey")[0] - broke_at < 0.05
     assert radio.runner.errors == 1
     radio.audio.broken = False
     await radio.play(spurt(20, of=claim(start_ms=2000)))
-    assert radio.line.keys() == ["key", "unkey", "key"]
+    assert radio.line.changes() == ["key", "unkey", "key"]
 
 
 @in_virtual_time
@@ -276,7 +276,7 @@ async def test_an_error_in_what_is_heard_unkeys_and_the_radio_goes_on() -> None:
     nothing = radio.tone.frame()[:0]
     radio.audio.hear(nothing)
     assert radio.runner.errors == 1
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     await asyncio.sleep(0.5)
     await radio.talk(0.1)
     assert len(bench.starts) == 1
@@ -293,7 +293,7 @@ async def test_a_line_that_cannot_unkey_loses_its_lease() -> None:
     radio.line.broken = False
     assert radio.runner.errors == 1
     await asyncio.sleep(0.3)
-    assert radio.line.keys()[-1] == "lease"
+    assert radio.line.changes()[-1] == "lease"
     assert radio.line.times("lease")[0] - broke_at < 0.201
 
 
@@ -306,17 +306,17 @@ async def test_an_inhibited_radio_is_off_the_air_until_allowed() -> None:
     radio = await bench.radio()
     await radio.play(spurt(20, end=False))
     radio.runner.inhibit("ann")
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     assert radio.runner.status()["inhibited_by"] == "ann"
     await radio.play(spurt(20, of=claim(start_ms=2000, talk_class=TalkClass.EMERGENCY)))
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]
     # It still hears: only its transmitter is off.
     await radio.talk(0.2)
     assert len(bench.starts) == 1
     radio.runner.allow("bob")
     await asyncio.sleep(1)
     await radio.play(spurt(20, of=claim(start_ms=4000)))
-    assert radio.line.keys() == ["key", "unkey", "key"]
+    assert radio.line.changes() == ["key", "unkey", "key"]
     assert radio.runner.status()["inhibited"] is False
 
 
@@ -331,7 +331,7 @@ async def test_stop_unkeys_and_ends_what_is_said_and_nothing_follows() -> None:
     radio.cor(active=False)
     await radio.play(spurt(20, end=False))
     radio.runner.stop()
-    assert radio.line.keys()[-1] == "unkey"
+    assert radio.line.changes()[-1] == "unkey"
     events = len(radio.line.log)
     await asyncio.sleep(5)
     assert len(radio.line.log) == events
@@ -380,4 +380,4 @@ async def test_a_denial_is_told_to_the_gateway_with_its_spurt() -> None:
     radio.line.answer = KeyAnswer.DENIED
     await radio.play(spurt(20))
     assert [(who, why.reason.value) for who, why in bench.failed] == [(CLAIM, "denied")]
-    assert radio.line.keys() == ["key", "unkey"]
+    assert radio.line.changes() == ["key", "unkey"]

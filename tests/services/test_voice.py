@@ -49,11 +49,11 @@ async def test_what_is_said_on_one_side_is_heard_whole_on_the_other() -> None:
     await river.start()
     await river.border.talk(1.0)
     await asyncio.sleep(2)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
     assert whole(river.tac1, 1.0)
     await river.tac1.talk(0.5)
     await asyncio.sleep(2)
-    assert river.border.line.keys() == ["key", "unkey"]
+    assert river.border.line.changes() == ["key", "unkey"]
     assert whole(river.border, 0.5)
     assert river.windsor.failed == river.detroit.failed == []
 
@@ -112,7 +112,7 @@ async def test_radios_of_one_gateway_hear_each_other_without_any_broker() -> Non
     ended_at = now()
     await asyncio.sleep(2)
     assert one.line.log == []
-    assert two.line.keys() == ["key", "unkey"]
+    assert two.line.changes() == ["key", "unkey"]
     assert whole(two, 1.0)
     # The end is heard as an end: the key is not held over a gap.
     assert two.line.times("unkey")[0] - ended_at < HOLD_S / 4
@@ -157,7 +157,7 @@ async def test_a_second_broker_costs_nothing_and_saves_everything() -> None:
     river.border.cor(active=False)
     await asyncio.sleep(2)
     assert whole(river.tac1, 1.0)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
     counters = river.tac1.runner.status()["counters"]
     assert counters["duplicate"] == 0
     assert river.windsor.count("voice-replay") > 20
@@ -216,7 +216,7 @@ async def test_topics_that_nobody_wants_cost_no_memory() -> None:
     assert len(plane._heard) <= 1
     await river.border.talk(0.3)
     await asyncio.sleep(1)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
 
 
 @in_virtual_time
@@ -237,7 +237,7 @@ async def test_who_joins_the_map_later_is_heard_though_it_was_a_stranger_before(
     river.join()
     await river.border.talk(0.3)
     await asyncio.sleep(1)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
 
 
 @in_virtual_time
@@ -252,7 +252,7 @@ async def test_a_spurt_whose_proofs_stop_is_dropped_and_unkeyed() -> None:
         if n % 10 or n == 0:
             stranger.publish(packet)
         await asyncio.sleep(0.02)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
     assert len(river.tac1.spoken()) <= 25
     assert river.windsor.count("alarm-unproven") == 1
 
@@ -311,14 +311,30 @@ async def _shouts(river: River, talk_class: TalkClass, frames: int = 20) -> None
 @in_virtual_time
 async def test_who_hears_a_live_holder_does_not_start_and_comes_in_once_after_it() -> None:
     river = River()
+    tower = river.windsor.add_radio("tower", TAC1)
     await river.start()
+    # A receiver far away from the transmitter: nothing deafens it while another talks.
+    far = joined(TAC1, BORDER, "tac1")
+    receivers = far.receivers | {tower.runner.name}
+    river.windsor.plane.apply(replace(far, receivers=receivers, mutes={}))
     river.border.cor(active=True)
     await river.border.speak(0.4)
-    river.tac1.cor(active=True)
-    river.tac1.audio.hear(river.tac1.tone.frame())
-    await river.border.speak(0.2)
-    assert all(topic == voice_topic(DETROIT, "BORDER") for topic, _raw in river.brokers[0].voice)
-    assert river.windsor.told[-1].claim.sender == DETROIT
+    tower.cor(active=True)
+    holder = asyncio.create_task(river.border.speak(0.2))
+    await tower.speak(0.2)
+    await holder
+    assert _from_windsor(river) == 0
+    assert river.windsor.count("start-refuse-lower") == 1
+    river.border.cor(active=False)
+    await river.border.quiet(0.2)
+    freed_at = now()
+    await tower.speak(0.5)
+    tower.cor(active=False)
+    await tower.quiet(0.5)
+    assert 20 < _from_windsor(river) < 45
+    assert [event.change.value for event in river.windsor.told[-2:]] == ["taken", "ended"]
+    assert river.windsor.told[-2].at <= freed_at
+    assert len(river.border.spoken()) >= 24
 
 
 @in_virtual_time
@@ -355,7 +371,7 @@ async def test_a_higher_claim_takes_over_on_the_air_without_unkeying() -> None:
     began = now()
     await _shouts(river, TalkClass.IMMINENT_PERIL, frames=25)
     await asyncio.sleep(0.5)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
     urgent = [frame for frame in river.tac1.spoken() if frame.at > began + 0.1]
     assert len(urgent) >= 20
 
@@ -372,6 +388,31 @@ async def test_starts_of_one_talkgroup_grow_even_within_a_millisecond() -> None:
     taken = [e.claim.start_ms for e in river.windsor.told if e.change is FloorChange.TAKEN]
     assert taken == sorted(set(taken))
     assert len(taken) == 5
+
+
+@in_virtual_time
+async def test_what_comes_late_of_a_spurt_that_its_talker_has_followed_up_is_played() -> None:
+    river = River()
+    await river.start()
+    stranger = Stranger(river.brokers[0], river.windsor)
+    start_ms = river.windsor.bridge.now_ms()
+    claims = [Claim(stranger.gateway, BORDER, start_ms + n, TalkClass.NORMAL, 0) for n in (0, 400)]
+    first, second = (stranger.writer(claim) for claim in claims)
+    sounds = encoded(speech(20))
+    packets = [first.packet(o, n * FRAME_MEDIA_TIME, end=n == 19) for n, o in enumerate(sounds)]
+    for packet in packets[:15]:
+        stranger.publish(packet)
+        await asyncio.sleep(0.02)
+    stranger.publish(second.packet(sounds[0], 0))
+    for packet in packets[15:]:
+        stranger.publish(packet)
+    await asyncio.sleep(0.02)
+    for n, opus in enumerate(sounds[1:], 1):
+        stranger.publish(second.packet(opus, n * FRAME_MEDIA_TIME, end=n == 19))
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(2)
+    assert river.tac1.runner.status()["counters"]["played"] == 40
+    assert river.tac1.line.changes() == ["key", "unkey"]
 
 
 # --- taking away ----------------------------------------------------------------------------------
@@ -423,7 +464,7 @@ async def test_what_stays_on_the_map_is_not_disturbed() -> None:
     river.windsor.plane.apply(wider)
     await river.border.talk(0.3)
     await asyncio.sleep(1)
-    assert river.tac1.line.keys() == ["key", "unkey"]
+    assert river.tac1.line.changes() == ["key", "unkey"]
     assert whole(river.tac1, 0.6)
 
 
