@@ -24,10 +24,10 @@ ONE = activation_of(PAIR, PatchId("pair-1"), T0 + 5, T0 + HOUR)
     [
         ("river", [], "river-2"),
         ("river", ["river", "RIVER-2"], "river-3"),
-        ("river-2", [], "river-3"),
-        ("river-9", ["river-10"], "river-11"),
-        ("river-1", [], "river-2"),
-        ("river-02", [], "river-02-2"),
+        ("river-2", ["river"], "river-3"),
+        ("river-9", ["river", "river-10"], "river-11"),
+        ("river-7", ["river-6", "river-8"], "river-7-2"),
+        ("river-02", ["river"], "river-02-2"),
         ("a" * 30, [], "a" * 30 + "-2"),
     ],
 )

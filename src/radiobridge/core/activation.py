@@ -33,11 +33,11 @@ def activation_id(plan: PatchId, taken: Collection[PatchId]) -> PatchId:
 
 
 def successor_id(patch: PatchId, taken: Collection[PatchId]) -> PatchId:
-    """Return the id of the patch that goes on after `patch`."""
+    """Return the id of the patch that goes on after `patch`: a successor is counted on."""
     found = _NUMBERED.fullmatch(patch)
-    if found is None:
-        return _next(patch, 2, taken)
-    return _next(found[1], int(found[2]) + 1, taken)
+    if found is not None and PatchId(found[1]) in taken:
+        return _next(found[1], int(found[2]) + 1, taken)
+    return _next(patch, 2, taken)
 
 
 def activation_of(plan: Terms, patch: PatchId, start_ms: int, end_ms: int) -> Terms:
