@@ -297,6 +297,9 @@ class GatewayApi(Protocol):
     def radios(self) -> list[dict[str, Any]]:
         """Return the radios as they are now."""
 
+    def audit_heads(self) -> dict[str, Any]:
+        """Return the heads of other gateways' audit logs that this one holds."""
+
     async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
         """Unkey a radio and keep it off the air until allowed; return the radio."""
 

@@ -31,6 +31,9 @@ class FakeGateway:
     def radios(self) -> list[dict[str, Any]]:
         return [{**RADIO, "inhibited": self.inhibited}]
 
+    def audit_heads(self) -> dict[str, Any]:
+        return {"gateway": "ca.opp/windsor", "heads": ["us.cbp/detroit 1:ab@2"]}
+
     async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
         return self._set(radio, by, inhibited=True)
 

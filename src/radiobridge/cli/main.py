@@ -90,6 +90,16 @@ def command() -> TyperGroup:
             _keys,
         )
     )
+    group.add_command(
+        LazyCommand(
+            "audit",
+            say(
+                "Show, verify and export the audit log.",
+                "Montrer, vérifier et exporter le journal d'audit.",
+            ),
+            _audit,
+        )
+    )
     add_plugins(group)
     return group
 
@@ -98,6 +108,12 @@ def _keys() -> Any:  # noqa: ANN401 - a Typer application, imported when it is c
     from radiobridge.cli.keys import app as keys
 
     return keys
+
+
+def _audit() -> Any:  # noqa: ANN401 - a Typer application, imported when it is called
+    from radiobridge.cli.audit import app as audit
+
+    return audit
 
 
 def main(arguments: Sequence[str] | None = None) -> Never:

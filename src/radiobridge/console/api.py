@@ -8,6 +8,7 @@
     POST /v1/patches                 propose one
     GET  /v1/patches/{id}            all about one
     POST /v1/patches/{id}/{verb}     accept, extend, narrow, withdraw
+    GET  /v1/audit/heads             how far the audit logs of other gateways go
     GET  /v1/plans                   what was agreed in advance
     POST /v1/plans/{id}/activate     put a plan on demand into force
 
@@ -79,6 +80,7 @@ def make_app(api: GatewayApi) -> web.Application:
     app[_API] = api
     app.router.add_get("/v1/status", _status)
     app.router.add_get("/v1/radios", _radios)
+    app.router.add_get("/v1/audit/heads", _audit_heads)
     app.router.add_post("/v1/radios/{name}/{verb:inhibit|allow}", _command)
     app.add_routes(patch_routes(lambda request: request.app[_API].desk))
     return app
@@ -93,6 +95,10 @@ async def _status(request: web.Request) -> web.Response:
 
 async def _radios(request: web.Request) -> web.Response:
     return web.json_response(request.app[_API].radios(), dumps=_json)
+
+
+async def _audit_heads(request: web.Request) -> web.Response:
+    return web.json_response(request.app[_API].audit_heads(), dumps=_json)
 
 
 async def _command(request: web.Request) -> web.Response:

@@ -411,6 +411,10 @@ class Gateway:
         """Return the radios as they are now (spi.GatewayApi)."""
         return [runner.status() for runner in self._voice.runners.values()]
 
+    def audit_heads(self) -> dict[str, Any]:
+        """Return the heads of others' audit logs that are held here (spi.GatewayApi)."""
+        return {"gateway": str(self._me), "heads": self._heads.held()}
+
     async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
         """Unkey a radio and keep it off the air, also over a restart (spi.GatewayApi)."""
         runner = self._runner(radio)
