@@ -54,6 +54,7 @@ from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
 from radiobridge.services.downlink import Downlink, DownlinkPorts
+from radiobridge.services.emergency import Emergency
 from radiobridge.services.gateway import Gateway
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
@@ -249,6 +250,19 @@ class Running:
         self._loopback = LoopbackLink(LOOPBACK)
         make_timer = self._make_timer
         gateway: Gateway
+        self._emergency = Emergency(
+            me,
+            agreements=lambda: _agreements(self.loaded),
+            bridge=bridge,
+            papers=papers,
+            directory=self._directory,
+            store=store,
+            auditor=self.auditor,
+            rerank=lambda: self._voice.rerank(),
+            radio_of=lambda talkgroup: self._voice.speakers.get(talkgroup),
+            make_timer=make_timer,
+            escalate_ms=round(self.loaded.config.emergency.escalate * 1000),
+        )
         self._voice = VoicePlane(
             me,
             bridge=bridge,
@@ -260,6 +274,7 @@ class Running:
                 signer_of=lambda who: self._directory.speaker(who, bridge.now_ms()),
                 make_timer=make_timer,
                 told=lambda event: gateway.told(event),
+                ranks=self._emergency.ranks,
             ),
         )
         self._control = ControlPlane(
@@ -285,6 +300,7 @@ class Running:
             papers=papers,
             store=store,
             auditor=self.auditor,
+            emergency=self._emergency,
         )
         return gateway
 
@@ -300,6 +316,7 @@ class Running:
                 name, radio, config, audio, keyer, self._voice, gateway, self._make_timer
             )
             self._voice.runners[name] = runner
+            runner.alarmed = partial(self._emergency.radio_alarm, name, runner.talkgroup)
             keepers.append(keeper)
         for name, runner in self._voice.runners.items():
             keyer.line(name).attach(runner)

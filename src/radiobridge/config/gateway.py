@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from radiobridge.config.base import Choice, FilePath, Id, LanguageName, Settings, gateway_id
 from radiobridge.config.radio import RadioConfig
-from radiobridge.config.units import Bitrate, KeepAlive, written, wrong
+from radiobridge.config.units import Bitrate, Escalation, KeepAlive, written, wrong
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.voice import MAX_PRIORITY
 from radiobridge.text import Language
@@ -67,6 +67,13 @@ class VoiceConfig(Settings):
     """Variable bit rate."""
     priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = 0
     """The priority that spurts of this gateway claim; terms cap it."""
+
+
+class EmergencyConfig(Settings):
+    """How alarms are treated here."""
+
+    escalate: Escalation = written("15s")
+    """How long an alarm may stay unacknowledged before it escalates."""
 
 
 class LogConfig(Settings):
@@ -177,6 +184,8 @@ class GatewayConfig(Settings):
     """The clock that bridge time starts from."""
     voice: VoiceConfig = Field(default_factory=VoiceConfig)
     """How voice is encoded."""
+    emergency: EmergencyConfig = Field(default_factory=EmergencyConfig)
+    """How alarms are treated."""
     log: LogConfig = Field(default_factory=LogConfig)
     """How log lines look."""
     brokers: list[BrokerConfig] = Field(default_factory=list)

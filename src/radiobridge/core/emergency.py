@@ -1,7 +1,8 @@
 """Alarms: what the documents of all gateways, taken together, say now; and the rank they give.
 
 Rules (DESIGN §5, issue 3 part D):
-  An alarm is open until somebody has acknowledged it and the raiser's agency has cleared it, valid
+  An alarm concerns the raiser's own agency, and whoever is in a patch in force with its talkgroup.
+  It is open until somebody has acknowledged it and the raiser's agency has cleared it, valid
   or false, with a reason. Clearing before anybody has acknowledged counts once somebody has.
   Raising again draws a new token; acknowledgements, clears and spent ranks name the token that they
   are about, so what was said about the last time says nothing about this time.
@@ -31,7 +32,7 @@ from typing import TypeAlias
 
 from radiobridge.core.floor import clamp
 from radiobridge.core.newest import Newest, Said
-from radiobridge.model.ids import GatewayId, TalkgroupId
+from radiobridge.model.ids import AgencyId, GatewayId, TalkgroupId
 from radiobridge.model.patch import Member
 from radiobridge.model.voice import MEDIA_RATE, Claim, TalkClass
 from radiobridge.wire.alarms import Acknowledgement, Alarm, AlarmKind, Rank, Verdict
@@ -88,7 +89,7 @@ class AlarmState:
     escalated: bool
     acknowledged_by: tuple[tuple[GatewayId, str], ...] = ()
     """Gateway, and who there."""
-    cleared_by: GatewayId | None = None
+    cleared_by: tuple[GatewayId, str] | None = None
     verdict: Verdict | None = None
     reason: str = ""
 
@@ -114,11 +115,18 @@ class AlarmEvent:
 class AlarmBook:
     """All alarms known to one gateway. Times are ms of bridge time."""
 
-    def __init__(self, escalate_ms: int = ESCALATE_MS) -> None:
+    def __init__(self, own: AgencyId, escalate_ms: int = ESCALATE_MS) -> None:
+        """Start for a gateway of agency `own`."""
+        self._own = own
         self._escalate_ms = escalate_ms
-        self._alarms: Newest[Alarm] = Newest(MAX_ALARMS, "too-many-alarms")
-        self._acks: Newest[Acknowledgement] = Newest(MAX_ACKS, "too-many-acks")
+        self._members: frozenset[TalkgroupId] = frozenset()
+        self._alarms: Newest[Alarm] = Newest(MAX_ALARMS, "too-many-alarms", _is_cleared)
+        self._acks: Newest[Acknowledgement] = Newest(MAX_ACKS, "too-many-acks", lambda _: True)
         self._told: dict[AlarmKey, AlarmState] = {}
+
+    def set_members(self, members: frozenset[TalkgroupId]) -> None:
+        """Say which talkgroups are in patches in force: other agencies' alarms concern us there."""
+        self._members = members
 
     def alarm(
         self, sender: GatewayId, word: Alarm, *, version: int, expires_ms: int, now_ms: int
@@ -145,11 +153,11 @@ class AlarmBook:
         self._acks.take(sender, word.id, Said(version, expires_ms, word), now_ms)
 
     def states(self, now_ms: int) -> tuple[AlarmState, ...]:
-        """Return how each alarm stands, the one raised first first."""
-        words = list(self._alarms.words(now_ms))
+        """Return how each alarm that concerns us stands, the one raised first first."""
+        words = [(who, word) for who, word in self._alarms.words(now_ms) if self._concerns(word)]
         acks = list(self._acks.words(now_ms))
-        own = [word for sender, word in words if sender == word.raiser]
-        found = [self._state(word, words, acks, now_ms) for word in own]
+        raised = [word for sender, word in words if sender == word.raiser]
+        found = [self._state(word, words, acks, now_ms) for word in raised]
         return tuple(sorted(found, key=lambda s: (s.alarm.raised_ms, s.key)))
 
     def has_rank(self, talkgroup: TalkgroupId, now_ms: int) -> bool:
@@ -175,6 +183,9 @@ class AlarmBook:
         moments = (*escalations, self._alarms.next_expiry_ms(now_ms))
         return min((at for at in moments if at is not None and at > now_ms), default=None)
 
+    def _concerns(self, word: Alarm) -> bool:
+        return word.raiser.agency == self._own or word.talkgroup in self._members
+
     def _state(
         self,
         word: Alarm,
@@ -196,7 +207,7 @@ class AlarmBook:
             rank=held and word.kind is AlarmKind.FIELD and stage is not Stage.CLEARED,
             escalated=not who and now_ms >= word.raised_ms + self._escalate_ms,
             acknowledged_by=who,
-            cleared_by=None if clear is None else clear[0],
+            cleared_by=None if clear is None else (clear[0], clear[1].by),
             verdict=None if clear is None else clear[1].verdict,
             reason="" if clear is None else clear[1].reason,
         )
@@ -220,6 +231,10 @@ def ranked(
     if demoted and claim.talk_class is not TalkClass.NORMAL:
         claim = replace(claim, talk_class=TalkClass.NORMAL)
     return clamp(claim, member, alarm_open=alarm_open)
+
+
+def _is_cleared(word: Alarm) -> bool:
+    return word.cleared
 
 
 def _name(word: Alarm) -> str:

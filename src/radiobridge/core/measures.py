@@ -76,7 +76,9 @@ class MeasureBook:
         """Start for a gateway of agency `own`."""
         self._own = own
         self._hosts: dict[TalkgroupId, AgencyId] = {}
-        self._measures: Newest[Measure] = Newest(MAX_MEASURES, "too-many-measures")
+        self._measures: Newest[Measure] = Newest(
+            MAX_MEASURES, "too-many-measures", lambda word: word.verb is AckVerb.RESTORE
+        )
 
     def set_hosts(self, hosts: Mapping[TalkgroupId, AgencyId]) -> bool:
         """Say who hosts the patch in force that each member is in; tell whether that is new."""

@@ -4,7 +4,7 @@ A higher version replaces a lower one. Two contents under one version contradict
 neither counts, until a higher version settles it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,19 +24,24 @@ class Said(Generic[W]):
 
 
 class Newest(Generic[W]):
-    """Words by sender and topic: at most `most` of each sender, further ones are refused."""
+    """Words by sender and topic: at most `most` of each sender.
 
-    def __init__(self, most: int, refusal: str) -> None:
-        """Refuse with the reason `refusal`."""
+    What has expired makes room first, then what is settled, the oldest version first. Is there
+    neither, a further word is refused.
+    """
+
+    def __init__(self, most: int, refusal: str, settled: Callable[[W], bool]) -> None:
+        """Refuse with the reason `refusal`; `settled`: whether a word may be forgotten early."""
         self._most = most
         self._refusal = refusal
+        self._settled = settled
         self._said: dict[tuple[GatewayId, str], Said[W]] = {}
 
     def take(self, sender: GatewayId, topic: str, said: Said[W], now_ms: int) -> None:
         """Take an authentic word. Raises RemoteProtocolError when its sender fills its share."""
         known = self._said.get((sender, topic))
-        if known is None:
-            self._make_room(sender, now_ms)
+        if known is None and not self._room(sender, now_ms):
+            raise RemoteProtocolError(self._refusal)
         if known is None or said.version > known.version:
             self._said[sender, topic] = said
         elif said.version == known.version and said != known:
@@ -54,13 +59,18 @@ class Newest(Generic[W]):
         ends = (said.expires_ms for said in self._said.values() if said.expires_ms > now_ms)
         return min(ends, default=None)
 
-    def _make_room(self, sender: GatewayId, now_ms: int) -> None:
-        """Forget what has expired of one sender when its share is full."""
+    def _room(self, sender: GatewayId, now_ms: int) -> bool:
+        """Make room for one more word of `sender`; tell whether there is."""
         mine = [key for key in self._said if key[0] == sender]
         if len(mine) < self._most:
-            return
-        over = [key for key in mine if self._said[key].expires_ms <= now_ms]
-        for key in over:
+            return True
+        old = [key for key in mine if self._said[key].expires_ms <= now_ms]
+        if not old:
+            over = [key for key in mine if self._over(self._said[key])]
+            old = sorted(over, key=lambda key: self._said[key].version)[:1]
+        for key in old:
             del self._said[key]
-        if not over:
-            raise RemoteProtocolError(self._refusal)
+        return bool(old)
+
+    def _over(self, said: Said[W]) -> bool:
+        return said.word is None or self._settled(said.word)

@@ -45,7 +45,7 @@ class Auditor:
         self._log = log
         self._bridge = bridge
         self._allowances: dict[GatewayId, _Allowance] = {}
-        self._spurts: dict[Claim, int] = {}
+        self._spurts: dict[tuple[GatewayId, TalkgroupId, int], int] = {}
 
     def after(
         self,
@@ -246,16 +246,17 @@ class Auditor:
     def spurt(self, event: FloorEvent, radio: RadioName | None, talker: str = "") -> None:
         """Somebody took a floor, or lost it. `radio`: ours that hears the talker, if one does."""
         claim, now_ms = event.claim, self._bridge.now_ms()
+        named = claim.sender, claim.talkgroup, claim.start_ms
         started = event.change is FloorChange.TAKEN
         detail = _spurt_detail(claim.talkgroup, claim.start_ms)
         detail["class"] = claim.talk_class.name.lower()
         if talker:
             detail["talker"] = talker
         if started:
-            self._spurts[claim] = now_ms
+            self._spurts[named] = now_ms
         else:
             detail["ended"] = event.change.value
-            detail["duration_ms"] = now_ms - self._spurts.pop(claim, now_ms)
+            detail["duration_ms"] = now_ms - self._spurts.pop(named, now_ms)
         entry = self._entry(
             AuditEvent.SPURT_STARTED if started else AuditEvent.SPURT_ENDED,
             "voice" if radio is None else f"radio {radio}",
@@ -286,6 +287,22 @@ class Auditor:
         detail |= {"reason": notice.reason, "radio": str(notice.radio)}
         entry = self._entry(AuditEvent.NOT_DELIVERED, topic, str(partner), Outcome.FAILED, detail)
         self._caused(partner, entry)
+
+    # --- emergencies ---------------------------------------------------------------------------
+
+    def caused(
+        self,
+        sender: GatewayId,
+        what: str,
+        *,
+        source: str,
+        by: str = "",
+        detail: Mapping[str, Detail],
+    ) -> None:
+        """Log what a gateway has caused, `by` somebody there: partners within their allowance."""
+        own = str(sender) == self._me
+        identity = by if own and by else str(sender)
+        self._caused(sender, self._entry(what, source, identity, Outcome.DONE, detail))
 
     # --- inside --------------------------------------------------------------------------------
 

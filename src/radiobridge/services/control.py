@@ -81,8 +81,12 @@ class ControlPlane:
         self.counters: Counter[str] = Counter()
         self.heard: Callable[[GatewayId, Topic, Document, str], None] = _nobody
         """Who takes presences and notices: (sender, topic, document, link)."""
+        self.emergency: Callable[[Topic, Document], None] = _no_emergency
+        """Who takes alarms and acknowledgements, old ones too."""
         self.decided: Callable[[tuple[PatchState, ...], int], None] = _nothing
         """Who does what else follows from how the patches stand: (states, bridge time)."""
+        self.patches_changed: Callable[[tuple[PatchState, ...], int], None] = _nothing
+        """The same, for emergencies; called first."""
         self._me = me
         self._agreements = agreements
         self._directory = directory
@@ -244,6 +248,8 @@ class ControlPlane:
             self._take_word(parsed, document, offer)
         elif parsed.kind is TopicKind.KEY and offer is Offer.NEW:
             self._take_key(parsed, document)
+        elif parsed.kind in (TopicKind.ALARM, TopicKind.ACK):
+            self.emergency(parsed, document)
         elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
             self.heard(parsed.gateway, parsed, document, link)
         return True
@@ -294,6 +300,7 @@ class ControlPlane:
             self._refresh_soon()
         self._set_timer(now_ms)
         self.desk.follow(self._states, now_ms)
+        self.patches_changed(self._states, now_ms)
         self.decided(self._states, now_ms)
 
     def _closed(self) -> Reason | None:
@@ -439,3 +446,7 @@ def _nothing(_states: tuple[PatchState, ...], _now_ms: int) -> None:
 
 def _nobody(_sender: GatewayId, _topic: Topic, _document: Document, _link: str) -> None:
     """Drop what nobody shows."""
+
+
+def _no_emergency(_topic: Topic, _document: Document) -> None:
+    """Drop what nobody follows."""

@@ -19,6 +19,7 @@ from radiobridge.services.audit_heads import AuditHeads
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
+from radiobridge.services.emergency import Emergency
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import Tasks
@@ -83,7 +84,10 @@ class Gateway:
         papers: Papers,
         store: StateStore,
         auditor: Auditor,
+        emergency: Emergency,
     ) -> None:
+        self.emergency = emergency
+        """The commands on emergencies (spi.GatewayApi)."""
         self.keyer_status: Callable[[], Mapping[str, Any]] = dict
         self.timer_status: Callable[[], Mapping[str, Any]] = dict
         self.alive: Callable[[], None] = _nothing
@@ -109,6 +113,8 @@ class Gateway:
         self._head_at = 0.0
         self._housekeeping: asyncio.Task[None] | None = None
         control.heard = self._heard
+        control.emergency = emergency.heard
+        control.patches_changed = emergency.follow
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -119,6 +125,7 @@ class Gateway:
         self._papers.links = tuple(links.values())
         await loopback.open(self)
         self._voice.start(links.values())
+        self.emergency.start()
         self._control.start()
         now = time.monotonic()
         for name, link in links.items():
@@ -134,6 +141,7 @@ class Gateway:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
         await self._control.settle()
+        await self.emergency.settle()
         await self._tasks.settle()
         self._auditor.stopped()
         try:
@@ -144,6 +152,7 @@ class Gateway:
     def quiet(self) -> None:
         """Unkey everything and hear nothing more; the first thing that SIGTERM does."""
         self._control.stop()
+        self.emergency.stop()
         self._voice.stop()
 
     async def _keep_house(self) -> None:
@@ -176,6 +185,7 @@ class Gateway:
                 self._refused(sender, notice)
                 self._auditor.not_delivered_there(sender, notice, document.header.topic)
                 return
+            self.emergency.noticed(sender, notice)
             log.info("spurt-notice", sender=str(sender), talkgroup=str(notice.talkgroup),
                      state=notice.state.value, radio=str(notice.radio),
                      reason=notice.reason)  # fmt: skip
@@ -368,6 +378,8 @@ class Gateway:
             "partners": [self._partner_status(one) for one in self._presence.gateways()],
             "patches": self._control.status(),
             "floor": voice["floor"],
+            "alarms": self.emergency.alarms_view(),
+            "talkers": self.emergency.talkers_view(),
             "not_delivered": list(self._refusals),
             "audit": self._audit_status(),
             "counters": {**self._control.counters, **voice["counters"]},

@@ -71,6 +71,8 @@ class RadioRunner:
         self.condition = Condition()
         self.errors = 0
         self.unkeyed_by: dict[str, int] = {}
+        self.alarmed: Callable[[RadioAlarm], None] = _nobody
+        """Who is told of the radio's own alarms; never raises."""
         self._heard = False
         self._squelch = squelch
         self._by_cor = by_cor
@@ -159,6 +161,7 @@ class RadioRunner:
             one = frozenset({event.kind})
             alarms = self.condition.alarms
             self._change(alarms=alarms | one if event.active else alarms - one)
+            self.alarmed(event)
 
     def _lose_cor(self, now: float) -> None:
         """A lost device says nothing: its last COR no longer counts."""
@@ -333,3 +336,7 @@ class RadioRunner:
             self._arm()
         finally:
             self._log.exception("radio-error", where=where)
+
+
+def _nobody(_alarm: RadioAlarm) -> None:
+    """Tell nobody else."""

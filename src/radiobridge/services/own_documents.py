@@ -1,0 +1,237 @@
+"""Documents of this gateway about one talkgroup: sealed to whom it concerns, kept over restarts.
+
+A document stands until it expires: it is published again when somebody new must read it (a patch
+has come into force, a roster names another gateway), and after a restart. Counting, publishing and
+storing are in this order: what is said in an emergency counts here before anything is written.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from radiobridge.errors import RadioBridgeError, StoreError
+from radiobridge.model.ids import AgencyId, GatewayId, TalkgroupId, parse_talkgroup
+from radiobridge.services.clock import BridgeTime
+from radiobridge.services.directory import Directory
+from radiobridge.services.papers import Papers
+from radiobridge.services.tasks import Tasks
+from radiobridge.spi import StateStore
+from radiobridge.wire.canonical import Body
+from radiobridge.wire.roster import Right
+from radiobridge.wire.seal import MAX_RECIPIENTS, hpke_public
+from radiobridge.wire.topics import Topic, TopicKind, parse_topic
+
+log = structlog.get_logger()
+
+DOCUMENT_KEY = "document/"
+"""Before the topic: what was said on it, in the state store."""
+
+RETRY_S = 5.0
+"""After a store that failed: when it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnDocument:
+    """One document of ours, as said last. Times are ms of bridge time."""
+
+    topic: str
+    body: Body
+    talkgroup: TalkgroupId
+    version: int
+    expires_ms: int
+    recipients: frozenset[GatewayId] = frozenset()
+
+    @property
+    def parsed(self) -> Topic:
+        """Return the topic, taken apart."""
+        return parse_topic(self.topic)
+
+    def stored(self) -> str:
+        """Return what is kept on the disk."""
+        value = {
+            "body": self.body,
+            "talkgroup": str(self.talkgroup),
+            "version": self.version,
+            "expires": self.expires_ms,
+        }
+        return json.dumps(value)
+
+    @classmethod
+    def restored(cls, topic: str, text: str) -> "OwnDocument":
+        """Return what `stored` gave. Raises ValueError, KeyError, TypeError, RadioBridgeError."""
+        value: dict[str, Any] = json.loads(text)
+        return cls(
+            topic=topic,
+            body=dict(value["body"]),
+            talkgroup=parse_talkgroup(value["talkgroup"]),
+            version=int(value["version"]),
+            expires_ms=int(value["expires"]),
+        )
+
+
+class OwnDocuments:
+    """What one gateway has said about talkgroups, on topics of some kinds."""
+
+    def __init__(
+        self,
+        own: AgencyId,
+        *,
+        papers: Papers,
+        directory: Directory,
+        bridge: BridgeTime,
+        store: StateStore,
+        tasks: Tasks,
+        concerned: Callable[[TalkgroupId], frozenset[AgencyId]],
+    ) -> None:
+        """Start with nothing said; `concerned`: agencies that may read about a talkgroup now."""
+        self._own = own
+        self._papers = papers
+        self._directory = directory
+        self._bridge = bridge
+        self._store = store
+        self._tasks = tasks
+        self._concerned = concerned
+        self._said: dict[str, OwnDocument] = {}
+        self._running = True
+
+    def close(self) -> None:
+        """Try no more to store what could not be stored."""
+        self._running = False
+
+    def say(
+        self,
+        topic: str,
+        body: Body,
+        talkgroup: TalkgroupId,
+        *,
+        expires_ms: int,
+        counts: Callable[[int], None],
+    ) -> "asyncio.Task[None]":
+        """Let `counts(version)` happen, then publish. The task makes it durable."""
+        version = self._papers.next_version()
+        counts(version)
+        document = OwnDocument(
+            topic=topic, body=body, talkgroup=talkgroup, version=version, expires_ms=expires_ms
+        )
+        return self._publish(document)
+
+    def restore(self, kinds: frozenset[TopicKind]) -> Iterator[OwnDocument]:
+        """Yield what was said before a restart and still counts."""
+        now_ms = self._bridge.now_ms()
+        for name, text in self._store.items(DOCUMENT_KEY).items():
+            topic = name.removeprefix(DOCUMENT_KEY)
+            try:
+                if not text or parse_topic(topic).kind not in kinds:
+                    continue
+                document = OwnDocument.restored(topic, text)
+            except (RadioBridgeError, ValueError, KeyError, TypeError) as error:
+                log.error("document-not-restored", name=name, error=type(error).__name__)  # noqa: TRY400
+                continue
+            if document.expires_ms > now_ms:
+                self._said[topic] = document
+                yield document
+            else:
+                self._tasks.spawn(self._put(topic, "", lambda: True))
+
+    def follow(self) -> None:
+        """Publish again what somebody has not been able to read; forget what has expired."""
+        now_ms = self._bridge.now_ms()
+        for topic, document in list(self._said.items()):
+            if document.expires_ms <= now_ms:
+                self.forget(topic)
+            elif self._audience(document.talkgroup).keys() - document.recipients:
+                self._again(document, document.expires_ms)
+
+    def renew(self, topic: str, expires_ms: int) -> None:
+        """Let what was said on a topic count until then."""
+        document = self._said.get(topic)
+        if document is not None:
+            self._again(document, expires_ms)
+
+    def expires_ms(self, topic: str) -> int | None:
+        """Return until when what was said on a topic counts."""
+        document = self._said.get(topic)
+        return None if document is None else document.expires_ms
+
+    def forget(self, topic: str) -> None:
+        """Say no more on a topic."""
+        if self._said.pop(topic, None) is not None:
+            self._tasks.spawn(self._put(topic, "", lambda: topic not in self._said))
+
+    def _again(self, document: OwnDocument, expires_ms: int) -> None:
+        again = OwnDocument(
+            topic=document.topic,
+            body=document.body,
+            talkgroup=document.talkgroup,
+            version=self._papers.next_version(),
+            expires_ms=expires_ms,
+        )
+        self._publish(again)
+
+    def _publish(self, document: OwnDocument) -> "asyncio.Task[None]":
+        audience = self._audience(document.talkgroup)
+        said = OwnDocument(
+            topic=document.topic,
+            body=document.body,
+            talkgroup=document.talkgroup,
+            version=document.version,
+            expires_ms=document.expires_ms,
+            recipients=frozenset(audience),
+        )
+        self._said[document.topic] = said
+        try:
+            self._seal(said, audience)
+        except RadioBridgeError as error:
+            # Somebody's key is wrong, or they are too many: the others must hear of it anyway.
+            fitting = self._fitting(audience)
+            log.error("document-not-for-all", topic=said.topic, error=str(error),  # noqa: TRY400
+                      left_out=sorted(map(str, audience.keys() - fitting.keys())))  # fmt: skip
+            if fitting:
+                self._seal(said, fitting)
+        return self._tasks.spawn(
+            self._put(said.topic, said.stored(), lambda: self._said.get(said.topic) is said)
+        )
+
+    def _seal(self, said: OwnDocument, audience: Mapping[GatewayId, bytes]) -> None:
+        self._papers.publish_sealed(
+            said.topic, said.body, audience, expires_ms=said.expires_ms, version=said.version
+        )
+
+    def _fitting(self, audience: Mapping[GatewayId, bytes]) -> dict[GatewayId, bytes]:
+        """Return whom a document can be sealed to, the own agency first."""
+        usable = [gateway for gateway, key in audience.items() if _usable(key)]
+        usable.sort(key=lambda gateway: (gateway.agency != self._own, gateway))
+        return {gateway: audience[gateway] for gateway in usable[:MAX_RECIPIENTS]}
+
+    def _audience(self, talkgroup: TalkgroupId) -> dict[GatewayId, bytes]:
+        """Return who may read about a talkgroup, with their HPKE keys."""
+        agencies, now_ms = self._concerned(talkgroup), self._bridge.now_ms()
+        found = (self._directory.holders(agencies, right, now_ms) for right in Right)
+        return {entry.gateway: entry.hpke_key for entries in found for entry in entries}
+
+    async def _put(self, topic: str, value: str, wanted: Callable[[], bool]) -> None:
+        """Store, trying again while the disk fails and it is still wanted."""
+        while True:
+            try:
+                await self._store.put(DOCUMENT_KEY + topic, value)
+            except StoreError as error:
+                log.error("document-not-stored", topic=topic, error=str(error))  # noqa: TRY400
+            else:
+                return
+            if not self._running:
+                return
+            await asyncio.sleep(RETRY_S)
+            if not (self._running and wanted()):
+                return
+
+
+def _usable(key: bytes) -> bool:
+    try:
+        hpke_public(key)
+    except RadioBridgeError:
+        return False
+    return True
