@@ -386,6 +386,7 @@ class ControlPlane:
                 continue
             now_ms = self._bridge.now_ms()
             self._carry_out(self._keys.epoch_stored(effect.talkgroup, effect.epoch, now_ms))
+            self._set_timer(now_ms)
             return
 
     # --- time and people -----------------------------------------------------------------------
