@@ -19,7 +19,7 @@ from radiobridge.model.talkgroup import RadioRef, Talkgroup, TalkgroupMap
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
-from radiobridge.services.control import ControlPlane
+from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
 from radiobridge.services.papers import Papers
 from radiobridge.services.timer import OneTimer
@@ -126,7 +126,9 @@ class Site:
         self.directory = Directory({AgencyId(a): person(a).public for a in AGENCIES})
         papers = Papers(self.id, signing_key=me.signing, hpke_key=me.hpke, bridge=self.bridge)
         draw = random.Random(str(self.id) + str(len(self.store.puts))).randbytes
-        self.keys = VoiceKeys(self.id, draw, {})
+        epochs = self.store.items(EPOCH_KEY)
+        stored = {parse_talkgroup(k.removeprefix(EPOCH_KEY)): int(n) for k, n in epochs.items()}
+        self.keys = VoiceKeys(self.id, draw, stored)
         self.control = ControlPlane(
             self.id,
             self.agreements,

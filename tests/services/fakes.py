@@ -244,6 +244,8 @@ class FakeBroker:
         self.voice: list[tuple[str, bytes]] = []
         """Every voice packet that was published here."""
         self.notices: list[tuple[str, bytes]] = []
+        self.when_published: Callable[[str], None] = lambda _topic: None
+        """Called with the topic of each document, before it goes anywhere."""
 
     def take_voice(self, topic: str, payload: bytes) -> None:
         self.voice.append((topic, payload))
@@ -253,6 +255,7 @@ class FakeBroker:
                 loop.call_later(delay_s, link.deliver_voice, topic, payload)
 
     def take_document(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        self.when_published(topic)
         if retain:
             self.retained[topic] = payload
         else:
