@@ -249,6 +249,7 @@ class Running:
         """Tie voice and control together."""
         self._loopback = LoopbackLink(LOOPBACK)
         make_timer = self._make_timer
+        soon = asyncio.get_running_loop().call_soon
         gateway: Gateway
         self._emergency = Emergency(
             me,
@@ -273,7 +274,8 @@ class Running:
             ports=VoicePorts(
                 signer_of=lambda who: self._directory.speaker(who, bridge.now_ms()),
                 make_timer=make_timer,
-                told=lambda event: gateway.told(event),
+                # After the voice: what is for display must not delay it.
+                told=lambda event: soon(gateway.told, event),
                 ranks=self._emergency.ranks,
             ),
         )
