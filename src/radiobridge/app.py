@@ -343,6 +343,7 @@ def _build_radio(
         config.radio_talkgroup(name),
         squelch=squelch,
         by_cor=radio.receive.squelch.value == SquelchMode.COR.value,
+        channel=radio.channel,
         make_timer=make_timer,
         audio_failed=lambda: keeper.failed(),
     )

@@ -305,3 +305,9 @@ class GatewayApi(Protocol):
 
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         """Lift an inhibit; durable in the log before it takes effect. Return the radio."""
+
+    async def stop_transmit(self, by: str) -> dict[str, Any]:
+        """Unkey every radio and keep all of them off the air until `lift_stop`."""
+
+    async def lift_stop(self, by: str) -> dict[str, Any]:
+        """Lift that; durable in the log before it takes effect. Return the radios."""

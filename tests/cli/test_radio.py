@@ -24,6 +24,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.inhibited = False
         self.desk = FakeDesk()
+        self.stopped = False
 
     def status(self) -> dict[str, Any]:
         return {"gateway": "ca.opp/windsor", "clock": {"synchronised": True}, "radios": []}
@@ -42,6 +43,15 @@ class FakeGateway:
 
     def _set(self, radio: str, by: str, *, inhibited: bool) -> dict[str, Any]:
         if radio != "tac1":
+    async def stop_transmit(self, by: str) -> dict[str, Any]:
+        self.stopped = True
+        return {"stopped": True, "stopped_by": by, "radios": self.radios(), "durable": False}
+
+    async def lift_stop(self, by: str) -> dict[str, Any]:
+        del by
+        self.stopped = False
+        return {"stopped": False, "stopped_by": None, "radios": self.radios(), "durable": True}
+
             raise CommandError(f"no radio '{radio}' ({by})", f"aucune radio « {radio} »")
         self.inhibited = inhibited
         return self.radios()[0]

@@ -46,6 +46,13 @@ class FakeGateway:
 
     def _set(self, radio: str, by: str | None) -> dict[str, Any]:
         if radio != "tac1":
+    async def stop_transmit(self, by: str) -> dict[str, Any]:
+        return {"stopped_by": by}
+
+    async def lift_stop(self, by: str) -> dict[str, Any]:
+        del by
+        return {"stopped_by": None}
+
             raise CommandError(f"no radio {radio}", f"aucune radio {radio}")
         self.radio["inhibited"] = by
         return self.radio
@@ -206,3 +213,10 @@ async def test_what_is_no_json_is_refused(path: Path, gateway: FakeGateway) -> N
     assert (await ask(path, "POST", "/v1/patches", "[" * 60_000))[0] == 400
     assert (await ask(path, "POST", "/v1/patches/river/burn"))[0] == 404
     assert gateway.desk.asked == []
+
+
+async def test_all_transmitters(path: Path) -> None:
+    status, answer = await ask(path, "POST", "/v1/stop-transmit")
+    assert (status, answer) == (200, {"stopped_by": f"local:{getpass.getuser()}"})
+    assert await ask(path, "POST", "/v1/stop-transmit/lift") == (200, {"stopped_by": None})
+    assert (await ask(path, "GET", "/v1/stop-transmit"))[0] == 405

@@ -106,6 +106,7 @@ def make_radio(
     squelch: SquelchSettings = COR,
     transmit: TransmitSettings = TRANSMIT,
     answer_s: float = 0.0,
+    channel: str | None = None,
 ) -> Radio:
     """Build a radio whose transmitter grants each request after `answer_s`."""
     line = FakeLine(answer=KeyAnswer.GRANTED, answer_s=answer_s)
@@ -121,6 +122,7 @@ def make_radio(
         talkgroup,
         squelch=machine,
         by_cor=squelch.mode is SquelchMode.COR,
+        channel=channel,
         make_timer=make_timer,
         audio_failed=lost,
     )

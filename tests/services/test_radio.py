@@ -9,6 +9,7 @@ from radiobridge.core.squelch import SquelchSettings
 from radiobridge.core.transmit import NotDelivered, TransmitSettings
 from radiobridge.model.interface import ChannelReported, KeyAnswer, RadioAlarm, UnkeyCause, Unkeyed
 from radiobridge.model.voice import Claim, TalkClass
+from radiobridge.services.holds import Hold
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
 from tests.services.radios import COR, TRANSMIT, VOX, Ports, Radio, make_radio
@@ -22,13 +23,21 @@ class Bench:
 
     squelch: SquelchSettings = COR
     transmit: TransmitSettings = TRANSMIT
+    channel: str | None = None
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     failed: list[tuple[Claim | None, NotDelivered]] = field(default_factory=list)
 
     async def radio(self) -> Radio:
         ports = Ports(self._start, self._ended, self._not_delivered)
-        radio = make_radio("tac1", TAC1, ports, squelch=self.squelch, transmit=self.transmit)
+        radio = make_radio(
+            "tac1",
+            TAC1,
+            ports,
+            squelch=self.squelch,
+            transmit=self.transmit,
+            channel=self.channel,
+        )
         await radio.open()
         return radio
 
@@ -305,7 +314,7 @@ async def test_an_inhibited_radio_is_off_the_air_until_allowed() -> None:
     bench = Bench()
     radio = await bench.radio()
     await radio.play(spurt(20, end=False))
-    radio.runner.inhibit("ann")
+    radio.runner.hold(Hold.INHIBIT, "ann")
     assert radio.line.changes() == ["key", "unkey"]
     assert radio.runner.status()["inhibited_by"] == "ann"
     await radio.play(spurt(20, of=claim(start_ms=2000, talk_class=TalkClass.EMERGENCY)))
@@ -313,11 +322,65 @@ async def test_an_inhibited_radio_is_off_the_air_until_allowed() -> None:
     # It still hears: only its transmitter is off.
     await radio.talk(0.2)
     assert len(bench.starts) == 1
-    radio.runner.allow("bob")
+    radio.runner.release(Hold.INHIBIT, "bob")
     await asyncio.sleep(1)
     await radio.play(spurt(20, of=claim(start_ms=4000)))
     assert radio.line.changes() == ["key", "unkey", "key"]
     assert radio.runner.status()["inhibited"] is False
+
+
+@in_virtual_time
+async def test_each_hold_is_lifted_by_itself() -> None:
+    bench = Bench()
+    radio = await bench.radio()
+    radio.runner.hold(Hold.INHIBIT, "ann")
+    radio.runner.hold(Hold.STOP, "bob")
+    radio.runner.release(Hold.STOP, "bob")
+    await radio.play(spurt(10))
+    assert radio.line.changes() == []
+    radio.runner.release(Hold.INHIBIT, "ann")
+    await radio.play(spurt(10, of=claim(start_ms=2000)))
+    assert radio.line.changes()[0] == "key"
+
+
+@pytest.mark.parametrize("squelch", [COR, VOX])
+@in_virtual_time
+async def test_a_radio_on_a_wrong_channel_is_cut_both_ways_until_it_is_right(
+    squelch: SquelchSettings,
+) -> None:
+    bench = Bench(squelch=squelch, channel="12")
+    radio = await bench.radio()
+    radio.line.tell(ChannelReported(channel="000012", at=now()))
+    radio.cor(active=True)
+    await radio.speak(0.3)
+    assert len(bench.starts) == 1
+    radio.line.tell(ChannelReported(channel="000013", at=now()))
+    assert len(bench.ends) == 1
+    assert radio.runner.status()["alarms"] == ["wrong-channel"]
+    await radio.speak(0.5)
+    radio.cor(active=False)
+    await radio.talk(0.3)
+    assert len(bench.starts) == 1
+    await radio.play(spurt(10))
+    assert radio.line.changes() == []
+    radio.line.tell(ChannelReported(channel="", at=now()))
+    assert radio.runner.off_channel
+    radio.line.tell(ChannelReported(channel="12", at=now()))
+    assert radio.runner.status()["alarms"] == []
+    await radio.talk(0.3)
+    assert len(bench.starts) == 2
+    await radio.play(spurt(10, of=claim(start_ms=2000)))
+    assert radio.line.changes()[0] == "key"
+
+
+@in_virtual_time
+async def test_a_keyed_radio_that_changes_its_channel_is_unkeyed_at_once() -> None:
+    bench = Bench(channel="12")
+    radio = await bench.radio()
+    await radio.play(spurt(20, end=False))
+    changed_at = now()
+    radio.line.tell(ChannelReported(channel="13", at=changed_at))
+    assert radio.line.times("unkey")[-1] == changed_at
 
 
 @in_virtual_time

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from radiobridge.cli import check, patch, radio, status
+from radiobridge.cli import check, patch, radio, status, stop_transmit
 from radiobridge.cli.plugins import LazyCommand, LazyGroup, add_plugins
 from radiobridge.cli.usage import explain_usage, translate_help
 from radiobridge.cli.words import language, say
@@ -73,6 +73,9 @@ def run(
 app.command(name="check", help=check.HELP, epilog=check.EXAMPLE)(check.check)
 app.command(name="schema", help=check.SCHEMA_HELP, epilog=check.SCHEMA_EXAMPLE)(check.schema)
 app.command(name="status", help=status.HELP, epilog=status.EXAMPLE)(status.status)
+app.command(name="stop-transmit", help=stop_transmit.HELP, epilog=stop_transmit.EXAMPLE)(
+    stop_transmit.stop_transmit
+)
 app.add_typer(radio.app, name="radio")
 app.add_typer(patch.app, name="patch")
 

@@ -129,6 +129,12 @@ def _notes(row: Json, language: Language) -> Iterator[str]:
             yield reason
     if by := plain(row.get("inhibited_by"), language):
         yield Text(f"inhibited by {by}", f"interdite par {by}").to(language)
+    if row.get("channel_expected") and "wrong-channel" in _list(row.get("alarms")):
+        on, right = plain(row.get("channel"), language) or "?", row["channel_expected"]
+        yield Text(
+            f"on channel {on} instead of {right}: cut",
+            f"sur le canal {on} au lieu de {right} : coupée",
+        ).to(language)
     for alarm in _list(row.get("alarms")):
         yield Text(f"alarm: {alarm}", f"alarme: {alarm}").to(language)
 

@@ -21,6 +21,12 @@ DriverMapping = Annotated[dict[str, Any], Field(examples=["{driver: ccdi, device
 """`driver` and that driver's own settings; checked by `config.drivers`, once for each driver."""
 
 
+Channel = Annotated[
+    str, Field(min_length=1, max_length=32, pattern=r"^[!-~]+$", examples=["'000012'"])
+]
+"""One word; quoted where it is a number."""
+
+
 class SquelchMode(StrEnum):
     """What says that somebody talks to this radio."""
 
@@ -77,6 +83,8 @@ class RadioConfig(Settings):
 
     talkgroup: Annotated[Id, Field(examples=["TAC1"])]
     """The talkgroup of this agency that the radio is on."""
+    channel: Channel | None = None
+    """The channel that the radio must be on, as it reports it; on another it is cut both ways."""
     profile: Id | None = None
     """A file of `profiles/` beside this one or of `hardware/profiles/`; settings here override."""
     interface: DriverMapping

@@ -4,6 +4,8 @@
     GET  /v1/radios                  its radios
     POST /v1/radios/{name}/inhibit   unkey a radio and keep it off the air
     POST /v1/radios/{name}/allow     lift that
+    POST /v1/stop-transmit           unkey all radios and keep them off the air
+    POST /v1/stop-transmit/lift      lift that
     GET  /v1/patches                 how each patch stands
     POST /v1/patches                 propose one
     GET  /v1/patches/{id}            all about one
@@ -89,6 +91,8 @@ def make_app(api: GatewayApi) -> web.Application:
 _json = partial(json.dumps, ensure_ascii=False)
 
 
+    app.router.add_post("/v1/stop-transmit", _stop)
+    app.router.add_post("/v1/stop-transmit/lift", _lift)
 async def _status(request: web.Request) -> web.Response:
     return web.json_response(request.app[_API].status(), dumps=_json)
 
@@ -115,6 +119,14 @@ async def _errors_as_json(
         return await handler(request)
     except CommandError as error:
         return _refused(409, error.text)
+async def _stop(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[_API].stop_transmit(who(request)), dumps=_json)
+
+
+async def _lift(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[_API].lift_stop(who(request)), dumps=_json)
+
+
     except RequestError as error:
         return _refused(400, error.text)
     except RadioBridgeError as error:

@@ -12,14 +12,15 @@ import structlog
 from radiobridge.core.floor import FloorChange, FloorEvent
 from radiobridge.core.presence import GatewayPresence, PresenceBook, PresenceWord
 from radiobridge.core.transmit import NotDelivered
-from radiobridge.errors import CommandError, RemoteProtocolError, StoreError
-from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
+from radiobridge.errors import RemoteProtocolError, StoreError
+from radiobridge.model.ids import GatewayId, TalkgroupId
 from radiobridge.model.voice import Claim
 from radiobridge.services.audit_heads import AuditHeads
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.emergency import Emergency
+from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import Tasks
@@ -41,7 +42,6 @@ from radiobridge.wire.words import (
 
 log = structlog.get_logger()
 
-INHIBIT_KEY = "inhibit/"
 HEAD_S = 30.0
 HEAD_LIFE_MS = 90_000
 PRESENCE_LIFE_MS = 366 * 24 * 3600 * 1000
@@ -109,6 +109,7 @@ class Gateway:
         self._connections: dict[str, _Connection] = {}
         self._shown: tuple[RadioPresence, ...] = ()
         self._presence = PresenceBook()
+        self._switch = KillSwitch(voice.runners, store, auditor)
         self._refusals: deque[dict[str, Any]] = deque(maxlen=20)
         self._head_at = 0.0
         self._housekeeping: asyncio.Task[None] | None = None
@@ -121,7 +122,7 @@ class Gateway:
     async def start(self, links: Mapping[str, Link], loopback: Link) -> None:
         """Open the links and begin to decide. The radios are there already."""
         self._links = dict(links)
-        self._restore_inhibits()
+        self._switch.restore()
         self._papers.links = tuple(links.values())
         await loopback.open(self)
         self._voice.start(links.values())
@@ -140,6 +141,7 @@ class Gateway:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
+        await self._switch.close()
         await self._control.settle()
         await self.emergency.settle()
         await self._tasks.settle()
@@ -375,6 +377,7 @@ class Gateway:
             "timers": dict(self.timer_status()),
             "links": [self._link_status(name) for name in self._links],
             "radios": self.radios(),
+            "transmit": {"stopped_by": self._switch.stopped_by},
             "partners": [self._partner_status(one) for one in self._presence.gateways()],
             "patches": self._control.status(),
             "floor": voice["floor"],
@@ -429,50 +432,19 @@ class Gateway:
 
     async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
         """Unkey a radio and keep it off the air, also over a restart (spi.GatewayApi)."""
-        runner = self._runner(radio)
-        runner.inhibit(by)
-        self._auditor.inhibited(radio, by)
-        try:
-            await self._store.put(INHIBIT_KEY + radio, by)
-        except StoreError as error:
-            raise CommandError(
-                f"'{radio}' is off the air now, but that is not stored and ends with a restart: "
-                f"{error}",
-                f"« {radio} » est hors d'antenne, mais ce n'est pas enregistré et finit avec un "
-                f"redémarrage : {error.text.fr}",
-            ) from error
-        return runner.status()
+        return await self._switch.inhibit(radio, by)
 
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         """Lift an inhibit once that is durable (spi.GatewayApi)."""
-        runner = self._runner(radio)
-        try:
-            await self._auditor.allowing(radio, by)
-            await self._store.put(INHIBIT_KEY + radio, "")
-        except StoreError as error:
-            self._auditor.not_allowed(radio, by, str(error))
-            raise CommandError(
-                f"'{radio}' stays inhibited: {error}",
-                f"« {radio} » reste hors d'antenne : {error.text.fr}",
-            ) from error
-        runner.allow(by)
-        return runner.status()
+        return await self._switch.allow(radio, by)
 
-    def _runner(self, radio: str) -> RadioRunner:
-        runner = self._voice.runners.get(RadioName(radio))
-        if runner is None:
-            known = ", ".join(sorted(self._voice.runners)) or "-"
-            raise CommandError(
-                f"no radio '{radio}' here; there are: {known}",
-                f"aucune radio « {radio} » ici ; il y a : {known}",
-            )
-        return runner
+    async def stop_transmit(self, by: str) -> dict[str, Any]:
+        """Unkey every radio and keep all of them off the air (spi.GatewayApi)."""
+        return await self._switch.stop(by)
 
-    def _restore_inhibits(self) -> None:
-        for name, by in self._store.items(INHIBIT_KEY).items():
-            runner = self._voice.runners.get(RadioName(name.removeprefix(INHIBIT_KEY)))
-            if runner is not None and by:
-                runner.inhibit(by)
+    async def lift_stop(self, by: str) -> dict[str, Any]:
+        """Let the radios transmit again, once that is durable (spi.GatewayApi)."""
+        return await self._switch.lift(by)
 
 
 def _nothing() -> None:
@@ -482,7 +454,7 @@ def _nothing() -> None:
 def _radio_state(runner: RadioRunner) -> RadioState:
     if not runner.usable:
         return RadioState.LOST
-    if runner.condition.inhibited_by is not None:
+    if runner.condition.holds:
         return RadioState.INHIBITED
     if runner.down.keying:
         return RadioState.KEYED

@@ -7,10 +7,11 @@ that raises stops the transmitter and is logged; the radio goes on with the next
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import structlog
 
 from radiobridge.core.squelch import Squelch, SquelchState
@@ -28,6 +29,14 @@ from radiobridge.model.interface import (
 )
 from radiobridge.model.voice import Claim, PcmFrame, VoicePacket
 from radiobridge.services.downlink import Downlink
+from radiobridge.services.holds import (
+    NOTHING,
+    Hold,
+    Holds,
+    same_channel,
+    with_hold,
+    without_hold,
+)
 from radiobridge.services.timer import OneTimer, earliest
 from radiobridge.services.uplink import Uplink
 from radiobridge.text import Text
@@ -36,6 +45,9 @@ log = structlog.get_logger()
 
 _DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAITING})
 
+
+WRONG_CHANNEL = "wrong-channel"
+"""The alarm of a radio that is not on its channel."""
 
 _NOT_OPEN = Text("not open yet", "pas encore ouvert")
 
@@ -48,9 +60,14 @@ class Condition:
     audio_lost: Text | None = _NOT_OPEN
     cor: bool = False
     stuck: bool = False
-    inhibited_by: str | None = None
+    holds: Holds = field(default_factory=lambda: NOTHING)
     channel: str | None = None
     alarms: frozenset[str] = frozenset()
+
+    @property
+    def inhibited_by(self) -> str | None:
+        """Return who keeps this radio off the air."""
+        return self.holds.get(Hold.INHIBIT) or self.holds.get(Hold.STOP)
 
 
 class RadioRunner:
@@ -63,6 +80,7 @@ class RadioRunner:
         *,
         squelch: Squelch,
         by_cor: bool,
+        channel: str | None = None,
         make_timer: Callable[[Callable[[float], None]], OneTimer],
         audio_failed: Callable[[], None],
     ) -> None:
@@ -76,6 +94,7 @@ class RadioRunner:
         self._heard = False
         self._squelch = squelch
         self._by_cor = by_cor
+        self._channel = channel
         self._timer = make_timer(self._tick)
         self._audio_failed = audio_failed
         self._up: Uplink
@@ -103,6 +122,8 @@ class RadioRunner:
         """Take 20 ms of received audio (spi.AudioSink)."""
         now = time.monotonic()
         try:
+            if self.off_channel:
+                samples = np.zeros_like(samples)
             self._up.audio(samples, at, now)
             self._busy(now)
             self._arm()
@@ -135,7 +156,7 @@ class RadioRunner:
     def _interface_event(self, event: InterfaceEvent, now: float) -> None:
         if isinstance(event, CorChanged):
             self._change(cor=event.active)
-            self._up.cor(active=event.active, now=now)
+            self._up.cor(active=event.active and not self.off_channel, now=now)
             self._busy(now)
         elif isinstance(event, KeyAnswered):
             self._log.info("key-answered", answer=event.answer.value, detail=event.detail)
@@ -156,12 +177,35 @@ class RadioRunner:
         elif isinstance(event, ChannelReported):
             self._log.info("channel", channel=event.channel)
             self._change(channel=event.channel)
+            self._check_channel(event.channel, now)
         elif isinstance(event, RadioAlarm):
             self._log.warning("radio-alarm", kind=event.kind, active=event.active)
-            one = frozenset({event.kind})
-            alarms = self.condition.alarms
-            self._change(alarms=alarms | one if event.active else alarms - one)
+            self._alarm(event.kind, active=event.active)
             self.alarmed(event)
+
+    def _alarm(self, kind: str, *, active: bool) -> None:
+        one, alarms = frozenset({kind}), self.condition.alarms
+        self._change(alarms=alarms | one if active else alarms - one)
+
+    def _check_channel(self, reported: str, now: float) -> None:
+        """Cut a radio that is on another channel than it should be, both ways, until it is not."""
+        if self._channel is None:
+            return
+        wrong, was = not same_channel(self._channel, reported), self.off_channel
+        if wrong and not was:
+            self.hold(Hold.CHANNEL, reported or "?")
+            self._up.cor(active=False, now=now)
+            self._up.drop(now)
+            self._log.error("wrong-channel", channel=reported, expected=self._channel)
+        elif was and not wrong:
+            self.release(Hold.CHANNEL, reported)
+            self._up.cor(active=self.condition.cor, now=now)
+        self._alarm(WRONG_CHANNEL, active=wrong)
+
+    @property
+    def off_channel(self) -> bool:
+        """Tell whether the radio is on a wrong channel: nothing of it is heard or keyed."""
+        return Hold.CHANNEL in self.condition.holds
 
     def _lose_cor(self, now: float) -> None:
         """A lost device says nothing: its last COR no longer counts."""
@@ -238,18 +282,21 @@ class RadioRunner:
         """The floor of this radio's group has become free."""
         self._guarded("floor", self._up.floor_free, now)
 
-    def inhibit(self, by: str) -> None:
-        """Silence the transmitter until allowed."""
+    def hold(self, hold: Hold, by: str) -> None:
+        """Silence the transmitter at once, until this hold is released."""
         now = time.monotonic()
         self._guarded("inhibit", self._down.inhibit, now)
-        self._change(inhibited_by=by)
-        self._log.warning("inhibited", by=by)
+        self._change(holds=with_hold(self.condition.holds, hold, by))
+        self._log.warning("inhibited", by=by, hold=hold.value)
 
-    def allow(self, by: str) -> None:
-        """Lift the inhibit."""
-        self._change(inhibited_by=None)
-        self._guarded("allow", self._down.allow, time.monotonic())
-        self._log.warning("allowed", by=by)
+    def release(self, hold: Hold, by: str) -> None:
+        """Let the transmitter key again, unless something else holds it."""
+        if hold not in self.condition.holds:
+            return
+        self._change(holds=without_hold(self.condition.holds, hold))
+        if not self.condition.holds:
+            self._guarded("allow", self._down.allow, time.monotonic())
+        self._log.warning("allowed", by=by, hold=hold.value)
 
     def stop(self) -> None:
         """Unkey and end what is being said; nothing more leaves this radio."""
@@ -290,7 +337,9 @@ class RadioRunner:
             "state": down.transmit.state.value,
             "inhibited": condition.inhibited_by is not None,
             "inhibited_by": condition.inhibited_by,
+            "holds": {hold.value: by for hold, by in condition.holds.items()},
             "channel": condition.channel,
+            "channel_expected": self._channel,
             "alarms": sorted(condition.alarms),
             "level_dbfs": round(self._up.level_dbfs, 1),
             "counters": {

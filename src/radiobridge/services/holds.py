@@ -1,0 +1,45 @@
+"""What keeps a radio's transmitter off: an operator, the kill switch, a wrong channel.
+
+The transmitter may key only while nothing holds it; each hold is lifted by itself.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+Holds = Mapping["Hold", str]
+"""Each hold, and by whom or why."""
+
+NOTHING: Holds = MappingProxyType({})
+
+
+class Hold(StrEnum):
+    """Why a radio stays off the air."""
+
+    INHIBIT = "inhibit"
+    """An operator took this radio off the air."""
+    STOP = "stop"
+    """An operator stopped all transmitters of the gateway."""
+    CHANNEL = "channel"
+    """The radio is on another channel than it should be; it is not heard either."""
+
+
+def with_hold(holds: Holds, hold: Hold, by: str) -> Holds:
+    """Return `holds` and one more."""
+    return MappingProxyType({**holds, hold: by})
+
+
+def without_hold(holds: Holds, hold: Hold) -> Holds:
+    """Return `holds` without one."""
+    return MappingProxyType({one: by for one, by in holds.items() if one is not hold})
+
+
+def same_channel(expected: str, reported: str) -> bool:
+    """Tell whether a radio is on the channel that it should be on.
+
+    A number may be written without leading zeros: zone 0, channel 12 of a Tait radio is `000012`
+    or `12`.
+    """
+    if expected.isdecimal() and reported.isdecimal():
+        return int(expected) == int(reported)
+    return expected == reported
