@@ -280,6 +280,32 @@ class PatchApi(Protocol):
         """Take our consent back at once, for good; stored afterwards (`durable`)."""
 
 
+class EmergencyApi(Protocol):
+    """Emergencies by command. Requests and answers are JSON values; `by` says who asked.
+
+    Every method raises CommandError when it cannot be done as asked, and then nothing was done.
+    An emergency acts first and is stored afterwards: `durable` in the answer says whether it is.
+    """
+
+    def list_alarms(self) -> list[dict[str, Any]]:
+        """Return how each alarm that concerns this gateway stands, the newest first."""
+
+    def list_measures(self) -> list[dict[str, Any]]:
+        """Return the talkers that are demoted or excluded, by whom, and whom that binds."""
+
+    async def raise_alarm(self, request: object, by: str) -> dict[str, Any]:
+        """Raise an alarm on a talkgroup of this agency, or raise it again."""
+
+    async def acknowledge(self, alarm: str, request: object, by: str) -> dict[str, Any]:
+        """Say that somebody here has seen it and takes care of it."""
+
+    async def clear(self, alarm: str, request: object, by: str) -> dict[str, Any]:
+        """Say that an alarm of this agency is over: valid or false, and why."""
+
+    async def decide(self, verb: str, request: object, by: str) -> dict[str, Any]:
+        """Demote, exclude or restore one talker."""
+
+
 class GatewayApi(Protocol):
     """What a running gateway shows and takes; the HTTP API serves it to the CLI and the console.
 
@@ -290,6 +316,10 @@ class GatewayApi(Protocol):
     @property
     def desk(self) -> PatchApi:
         """Return the commands on patches."""
+
+    @property
+    def emergency(self) -> EmergencyApi:
+        """Return the commands on emergencies."""
 
     def status(self) -> dict[str, Any]:
         """Return the gateway as it is now: clock, links, radios, partners, patches and why."""

@@ -14,6 +14,7 @@ from radiobridge.console.api import ApiServer
 from radiobridge.errors import CommandError
 from tests.cli.commands import Ran, run
 from tests.console.fake_desk import FakeDesk
+from tests.console.fake_emergency import FakeEmergency
 
 RADIO = {"name": "tac1", "talkgroup": "ca.opp/TAC1", "interface": "up", "state": "idle"}
 
@@ -24,6 +25,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.inhibited = False
         self.desk = FakeDesk()
+        self.emergency = FakeEmergency()
         self.stopped = False
 
     def status(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import uvloop
 from radiobridge.console.api import ApiServer
 from radiobridge.errors import CommandError, ConfigError
 from tests.console.fake_desk import PATCH, PLAN, SHOWN, FakeDesk
+from tests.console.fake_emergency import FakeEmergency
 
 
 class FakeGateway:
@@ -25,6 +26,7 @@ class FakeGateway:
         self.radio: dict[str, Any] = {"name": "tac1", "inhibited": None}
         self.broken = False
         self.desk = FakeDesk()
+        self.emergency = FakeEmergency()
 
     def status(self) -> dict[str, Any]:
         if self.broken:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from radiobridge.cli import check, patch, radio, status, stop_transmit
+from radiobridge.cli import check, emergency, patch, radio, status, stop_transmit
 from radiobridge.cli.plugins import LazyCommand, LazyGroup, add_plugins
 from radiobridge.cli.usage import explain_usage, translate_help
 from radiobridge.cli.words import language, say
@@ -78,6 +78,7 @@ app.command(name="stop-transmit", help=stop_transmit.HELP, epilog=stop_transmit.
 )
 app.add_typer(radio.app, name="radio")
 app.add_typer(patch.app, name="patch")
+app.add_typer(emergency.app, name="emergency")
 
 
 def command() -> TyperGroup:

@@ -23,6 +23,11 @@ def status(
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
+    from radiobridge.cli.emergency_view import print_alarms, print_talkers
     from radiobridge.cli.view import print_status
 
     print_status(answer, language())
+    alarms = [alarm for alarm in answer.get("alarms") or () if alarm.get("open")]
+    if alarms:
+        print_alarms(alarms, language())
+    print_talkers(answer.get("talkers") or (), language())

@@ -13,6 +13,11 @@
     GET  /v1/audit/heads             how far the audit logs of other gateways go
     GET  /v1/plans                   what was agreed in advance
     POST /v1/plans/{id}/activate     put a plan on demand into force
+    GET  /v1/alarms                  how each alarm stands
+    POST /v1/alarms                  raise one
+    POST /v1/alarms/{id}/{verb}      acknowledge, clear
+    GET  /v1/talkers                 who is demoted or excluded
+    POST /v1/talkers/{verb}          demote, exclude, restore
 
 Requests carry a JSON object, or nothing (`docs/api.md`). Answers are JSON. A refused command
 answers 409 (what is not JSON 400, an unknown path 404) with `{"error": {"en": …, "fr": …}}`. Who
@@ -32,7 +37,9 @@ from typing import Any, Self
 import structlog
 from aiohttp import web
 
-from radiobridge.console.patches import RequestError, patch_routes
+from radiobridge.console.emergency import emergency_routes
+from radiobridge.console.patches import patch_routes
+from radiobridge.console.requests import RequestError
 from radiobridge.console.who import who
 from radiobridge.errors import CommandError, ConfigError, RadioBridgeError
 from radiobridge.spi import GatewayApi
@@ -85,6 +92,7 @@ def make_app(api: GatewayApi) -> web.Application:
     app.router.add_get("/v1/audit/heads", _audit_heads)
     app.router.add_post("/v1/radios/{name}/{verb:inhibit|allow}", _command)
     app.add_routes(patch_routes(lambda request: request.app[_API].desk))
+    app.add_routes(emergency_routes(lambda request: request.app[_API].emergency))
     return app
 
 

@@ -114,7 +114,7 @@ class Emergency:
             documents=self._documents,
             ports=TalkerPorts(changed=rerank, radio_of=radio_of, make_timer=make_timer),
         )
-        self.alarms = Alarms(
+        self._alarms = Alarms(
             me,
             bridge=bridge,
             documents=self._documents,
@@ -127,9 +127,9 @@ class Emergency:
             escalate_ms=escalate_ms,
         )
         self.ranks = Ranks(
-            alarm_open=self.alarms.has_rank,
+            alarm_open=self._alarms.has_rank,
             standing=self.talkers.standing,
-            spent=self.alarms.spent,
+            spent=self._alarms.spent,
         )
         """What the voice plane asks."""
 
@@ -142,24 +142,24 @@ class Emergency:
                 self._restore(document)
             except RadioBridgeError as error:
                 log.error("document-not-restored", topic=document.topic, error=str(error))  # noqa: TRY400
-        self.alarms.follow()
+        self._alarms.follow()
         self.talkers.follow()
 
     def _restore(self, document: OwnDocument) -> None:
         topic, version, expires_ms = document.parsed, document.version, document.expires_ms
         if topic.kind is TopicKind.ALARM:
             alarm = Alarm.from_body(document.body, topic.name, self._me)
-            self.alarms.restore_alarm(alarm, version, expires_ms)
+            self._alarms.restore_alarm(alarm, version, expires_ms)
             return
         word = ack_from_body(document.body, topic.name)
         if isinstance(word, Acknowledgement):
-            self.alarms.restore_ack(word, version, expires_ms)
+            self._alarms.restore_ack(word, version, expires_ms)
         else:
             self.talkers.restore(word, version, expires_ms)
 
     def stop(self) -> None:
         """Tell nothing more; what was said stands."""
-        self.alarms.close()
+        self._alarms.close()
         self.talkers.close()
         self._documents.close()
 
@@ -180,7 +180,7 @@ class Emergency:
                     hosts.setdefault(member.talkgroup, terms.host)
         self._parties = parties
         self.talkers.set_hosts(hosts)
-        self.alarms.set_members(frozenset(parties))
+        self._alarms.set_members(frozenset(parties))
         self._documents.follow()
 
     def _concerned(self, talkgroup: TalkgroupId) -> frozenset[AgencyId]:
@@ -208,7 +208,7 @@ class Emergency:
 
     def _raise_by_radio(self, cause: Cause) -> None:
         try:
-            self.alarms.raise_alarm(cause)
+            self._alarms.raise_alarm(cause)
         except RadioBridgeError as error:
             log.error("alarm-not-raised", radio=str(cause.radio), error=str(error))  # noqa: TRY400
 
@@ -217,11 +217,11 @@ class Emergency:
         sender, header = topic.gateway, document.header
         body = self._papers.opened(document, sender)
         if topic.kind is TopicKind.ALARM:
-            self.alarms.heard_alarm(sender, Alarm.from_body(body, topic.name, sender), header)
+            self._alarms.heard_alarm(sender, Alarm.from_body(body, topic.name, sender), header)
             return
         word = ack_from_body(body, topic.name)
         if isinstance(word, Acknowledgement):
-            self.alarms.heard_ack(sender, word, header)
+            self._alarms.heard_ack(sender, word, header)
             return
         self.talkers.heard(sender, word, header)
         self._auditor.caused(
@@ -258,11 +258,11 @@ class Emergency:
 
     # --- the API (spi.EmergencyApi) ------------------------------------------------------------
 
-    def alarms_view(self) -> list[Json]:
+    def list_alarms(self) -> list[Json]:
         """Return how each alarm stands, the newest first."""
-        return [_alarm_view(state) for state in reversed(self.alarms.states())]
+        return [_alarm_view(state) for state in reversed(self._alarms.states())]
 
-    def talkers_view(self) -> list[Json]:
+    def list_measures(self) -> list[Json]:
         """Return the measures that count, and whom each binds."""
         return [_measure_view(state) for state in self.talkers.states()]
 
@@ -276,13 +276,13 @@ class Emergency:
         cause = Cause(
             kind=AlarmKind.FIELD, talkgroup=talkgroup, talker=talker, alias=alias[:64], by=by
         )
-        state, task = self.alarms.raise_alarm(cause)
+        state, task = self._alarms.raise_alarm(cause)
         return await self._answer(state.alarm.alarm, state.alarm.raiser, task)
 
     async def acknowledge(self, alarm: str, request: object, by: str) -> Json:
         """Say that somebody here has seen an alarm and takes care of it."""
         state = self._found(alarm, Asked(request))
-        task = self.alarms.acknowledge(state, by) if state.open else None
+        task = self._alarms.acknowledge(state, by) if state.open else None
         return await self._answer(*reversed(state.key), task)
 
     async def clear(self, alarm: str, request: object, by: str) -> Json:
@@ -290,7 +290,7 @@ class Emergency:
         asked = Asked(request)
         verdict, reason = asked.choice("verdict", Verdict), asked.text("reason")
         state = self._found(alarm, asked)
-        task = self.alarms.clear(state, verdict, reason, by) if state.open else None
+        task = self._alarms.clear(state, verdict, reason, by) if state.open else None
         return await self._answer(*reversed(state.key), task)
 
     async def decide(self, verb: str, request: object, by: str) -> Json:
@@ -329,12 +329,12 @@ class Emergency:
         self, alarm: str, raiser: GatewayId, task: "asyncio.Task[None] | None"
     ) -> Json:
         durable = True if task is None else await settled(task)
-        return {**_alarm_view(self.alarms.find(alarm, raiser)), "durable": durable}
+        return {**_alarm_view(self._alarms.find(alarm, raiser)), "durable": durable}
 
     def _found(self, alarm: str, asked: Asked) -> AlarmState:
         raiser = asked.parsed("raiser", parse_gateway) if asked.has("raiser") else None
         asked.done()
-        return self.alarms.find(alarm, raiser)
+        return self._alarms.find(alarm, raiser)
 
     def _talkgroup(self, asked: Asked) -> TalkgroupId:
         """Return the talkgroup that is asked for; it must be one of our own map."""
