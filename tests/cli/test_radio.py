@@ -24,9 +24,9 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.inhibited = False
+        self.stopped = False
         self.desk = FakeDesk()
         self.emergency = FakeEmergency()
-        self.stopped = False
 
     def status(self) -> dict[str, Any]:
         return {"gateway": "ca.opp/windsor", "clock": {"synchronised": True}, "radios": []}
@@ -43,8 +43,6 @@ class FakeGateway:
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         return self._set(radio, by, inhibited=False)
 
-    def _set(self, radio: str, by: str, *, inhibited: bool) -> dict[str, Any]:
-        if radio != "tac1":
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         self.stopped = True
         return {"stopped": True, "stopped_by": by, "radios": self.radios(), "durable": False}
@@ -54,6 +52,8 @@ class FakeGateway:
         self.stopped = False
         return {"stopped": False, "stopped_by": None, "radios": self.radios(), "durable": True}
 
+    def _set(self, radio: str, by: str, *, inhibited: bool) -> dict[str, Any]:
+        if radio != "tac1":
             raise CommandError(f"no radio '{radio}' ({by})", f"aucune radio « {radio} »")
         self.inhibited = inhibited
         return self.radios()[0]

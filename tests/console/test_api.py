@@ -46,8 +46,6 @@ class FakeGateway:
         assert by
         return self._set(radio, None)
 
-    def _set(self, radio: str, by: str | None) -> dict[str, Any]:
-        if radio != "tac1":
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         return {"stopped_by": by}
 
@@ -55,6 +53,8 @@ class FakeGateway:
         del by
         return {"stopped_by": None}
 
+    def _set(self, radio: str, by: str | None) -> dict[str, Any]:
+        if radio != "tac1":
             raise CommandError(f"no radio {radio}", f"aucune radio {radio}")
         self.radio["inhibited"] = by
         return self.radio

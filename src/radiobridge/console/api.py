@@ -91,6 +91,8 @@ def make_app(api: GatewayApi) -> web.Application:
     app.router.add_get("/v1/radios", _radios)
     app.router.add_get("/v1/audit/heads", _audit_heads)
     app.router.add_post("/v1/radios/{name}/{verb:inhibit|allow}", _command)
+    app.router.add_post("/v1/stop-transmit", _stop)
+    app.router.add_post("/v1/stop-transmit/lift", _lift)
     app.add_routes(patch_routes(lambda request: request.app[_API].desk))
     app.add_routes(emergency_routes(lambda request: request.app[_API].emergency))
     return app
@@ -99,8 +101,6 @@ def make_app(api: GatewayApi) -> web.Application:
 _json = partial(json.dumps, ensure_ascii=False)
 
 
-    app.router.add_post("/v1/stop-transmit", _stop)
-    app.router.add_post("/v1/stop-transmit/lift", _lift)
 async def _status(request: web.Request) -> web.Response:
     return web.json_response(request.app[_API].status(), dumps=_json)
 
@@ -119,14 +119,6 @@ async def _command(request: web.Request) -> web.Response:
     return web.json_response(await command(name, who(request)), dumps=_json)
 
 
-@web.middleware
-async def _errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except CommandError as error:
-        return _refused(409, error.text)
 async def _stop(request: web.Request) -> web.Response:
     return web.json_response(await request.app[_API].stop_transmit(who(request)), dumps=_json)
 
@@ -135,6 +127,14 @@ async def _lift(request: web.Request) -> web.Response:
     return web.json_response(await request.app[_API].lift_stop(who(request)), dumps=_json)
 
 
+@web.middleware
+async def _errors_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except CommandError as error:
+        return _refused(409, error.text)
     except RequestError as error:
         return _refused(400, error.text)
     except RadioBridgeError as error:
