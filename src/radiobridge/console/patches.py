@@ -56,5 +56,3 @@ _VERBS: dict[str, Verb] = {
     "narrow": lambda desk, patch, body, by: desk.narrow(patch, body, by),
     "withdraw": _withdraw,
 }
-
-
