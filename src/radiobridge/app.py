@@ -29,6 +29,7 @@ from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.load import LoadedGateway, load_gateway
 from radiobridge.config.radio import RadioConfig
 from radiobridge.console.api import ApiServer
+from radiobridge.core.floor import FloorEvent
 from radiobridge.core.jitter import JitterSettings
 from radiobridge.core.preroll import Preroll, PrerollSettings
 from radiobridge.core.squelch import Squelch, SquelchMode, SquelchSettings
@@ -249,8 +250,12 @@ class Running:
         """Tie voice and control together."""
         self._loopback = LoopbackLink(LOOPBACK)
         make_timer = self._make_timer
-        soon = asyncio.get_running_loop().call_soon
         gateway: Gateway
+
+        def told(event: FloorEvent) -> None:
+            # After the voice: what is for display must not delay it.
+            asyncio.get_running_loop().call_soon(gateway.told, event)
+
         self._emergency = Emergency(
             me,
             agreements=lambda: _agreements(self.loaded),
@@ -274,8 +279,7 @@ class Running:
             ports=VoicePorts(
                 signer_of=lambda who: self._directory.speaker(who, bridge.now_ms()),
                 make_timer=make_timer,
-                # After the voice: what is for display must not delay it.
-                told=lambda event: soon(gateway.told, event),
+                told=told,
                 ranks=self._emergency.ranks,
             ),
         )
