@@ -60,11 +60,9 @@ class Observer:
         return not self._acks[sent.mid].is_failure
 
     def _take(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        self.read.append((message.topic, message.payload))
+        self.read.append((message.topic, bytes(message.payload)))
 
     def _acknowledged(
         self, _client: Client, _userdata: object, mid: int, code: ReasonCode, _properties: object
     ) -> None:
         self._acks[mid] = code
-
-

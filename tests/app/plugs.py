@@ -34,6 +34,8 @@ class Plug:
     """The device that keys is gone for who has it open. May be called when it is gone."""
     plug_in: Callable[[], None]
     """It is there again. May be called when it is there."""
+    turn: Callable[[str], None] = lambda _channel: None
+    """Somebody turns the channel knob, on a radio that reports its channel."""
 
     @property
     def radio(self) -> DonorRadio:
@@ -47,9 +49,7 @@ def plug(side: Side, folder: Path, log: LineLog, zero: float) -> Plug:
     sound.peer = ("127.0.0.1", free_udp_port())
     keying = Keying.USRP if side.interface == "usrp" else Keying.SERIAL
     settings = DonorSettings(keying=keying, grid_steps=secrets.randbelow(4))
-    radio = DonorRadio(
-        side.donor, hz=side.hz, settings=settings, socket=sound, log=log, zero=zero
-    )
+    radio = DonorRadio(side.donor, hz=side.hz, settings=settings, socket=sound, log=log, zero=zero)
     usrp = {"driver": "usrp", "listen": _written(sound.peer), "peer": _written(sound.address)}
     if side.interface == "ccdi":
         return _ccdi(radio, usrp, folder / side.donor)
@@ -59,7 +59,7 @@ def plug(side: Side, folder: Path, log: LineLog, zero: float) -> Plug:
 
 
 def _ccdi(radio: DonorRadio, sound: dict[str, Any], link: Path) -> Plug:
-    device = CcdiRadio(link=link, on_ptt=_keys(radio))
+    device = CcdiRadio(link=link, on_ptt=keys(radio))
     device.start()
     radio.on_cor = lambda active: device.set_cor(active=active)
     interface = {"driver": "ccdi", "device": str(link), "cor": True}
@@ -70,11 +70,11 @@ def _ccdi(radio: DonorRadio, sound: dict[str, Any], link: Path) -> Plug:
 
     cabling = Cabling(interface=interface, audio=sound)
     cables = Cables(radio=radio, cabling=cabling, close=close)
-    return Plug(cables=cables, pull=device.vanish, plug_in=device.appear)
+    return Plug(cables=cables, pull=device.vanish, plug_in=device.appear, turn=device.set_channel)
 
 
 def _lines(radio: DonorRadio, sound: dict[str, Any] | None) -> Plug:
-    device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=_keys(radio))
+    device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=keys(radio))
     device.start()
     there = [True]
     radio.on_cor = lambda active: device.set_cor(active=active)
@@ -125,7 +125,9 @@ def _rebind(kept: UsrpSocket, address: tuple[str, int]) -> None:
         os.dup2(fresh.fileno(), kept.fileno(), inheritable=False)
 
 
-def _keys(radio: DonorRadio) -> Callable[[bool, str], None]:
+def keys(radio: DonorRadio) -> Callable[[bool, str], None]:
+    """Return what a serial device calls when its PTT changes."""
+
     def changed(on: bool, cause: str) -> None:
         radio.ptt(on, time.monotonic(), cause)
 

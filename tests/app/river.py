@@ -11,6 +11,8 @@ holds everything since the last check against what was said: no transmitter was 
 
 import contextlib
 import copy
+import datetime as dt
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,11 +24,11 @@ import yaml
 
 from radiobridge.model.ids import PatchId
 from radiobridge.text import Text
-from radiobridge_sim.agencies import CBP, OPP, RADIO, Cabling, Side, write_plans
+from radiobridge_sim.agencies import CBP, OPP, RADIO, Cabling, Side, make_plan
 from radiobridge_sim.air import Air
 from radiobridge_sim.broker import Broker
 from radiobridge_sim.certificates import Authority
-from radiobridge_sim.gateway_status import linked, patch_in_force
+from radiobridge_sim.gateway_status import linked, patch_in_force, patch_why
 from radiobridge_sim.handheld import Handheld, Said
 from radiobridge_sim.line_log import LineEvent
 from radiobridge_sim.measure import PhraseMeasure, measure_phrase
@@ -51,6 +53,12 @@ AFTER_S = 1.5
 LIMIT_S = 30.0
 """How long anything real may take before it has failed."""
 
+FOUND = 0.75
+"""Share of the windows of a phrase that are found again."""
+
+FAULTS_MS = 60.0
+"""What may be missing at one place."""
+
 LONG = "long-en"
 """Nine seconds."""
 
@@ -72,13 +80,16 @@ class River(World):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, (OPP, CBP))
         self.plugs: dict[Side, Plug] = {}
-        self.passwords = {str(side.gateway): f"{side.gateway.name}-broker" for side in self.sides}
+        self.passwords = {str(side.gateway): secrets.token_urlsafe(24) for side in self.sides}
         self.patch = PatchId("river-0")
         self._patches = 0
+        self._plan = make_plan(self.sides, OPP.agency, dt.datetime.now(dt.UTC))
+        self._edited: set[Side] = set()
         self._asked: list[Asked] = []
         self._checked_until = 0.0
         for side in (NORTH, SOUTH):
             self._units[side.unit] = Handheld(side.unit, hz=side.hz)
+            self._phases[side.unit] = 0
 
     # -- start -------------------------------------------------------------------------------
 
@@ -146,10 +157,14 @@ class River(World):
             self.gateway(side).send(signal.SIGCONT)
             if not self.gateway(side).running:
                 self.start_gateway(side)
+        for side in list(self._edited):
+            self.reread(side, "configuration-reread")
+        self._edited.clear()
         self.wait_until(self._all_ready, LIMIT_S, Text("all ready", "tout prêt"))
+        if all(str(self.patch) in plans(self.home(side)) for side in self.sides):
+            self.wait_in_force(or_withdrawn=True)
         if not self.in_force(self.patch):
             self.agree()
-        self.settle()
 
     def _all_ready(self) -> bool:
         status = [self.gateway(side).status() for side in self.sides]
@@ -160,10 +175,23 @@ class River(World):
         patch, plan = self.new_patch(), self.plan() | changes
         for side in self.sides:
             self.set_plans(side, {patch: plan})
-        in_force = Text("the patch to be in force", "jumelage en vigueur")
-        self.wait_until(lambda: self.in_force(patch), LIMIT_S, in_force)
         self.patch = patch
+        self.wait_in_force()
         return patch
+
+    def wait_in_force(self, *, or_withdrawn: bool = False) -> None:
+        """Wait until both gateways say that the patch is in force (or that it never will be)."""
+        in_force = Text("the patch to be in force", "jumelage en vigueur")
+        self.wait_until(
+            lambda: self.in_force(self.patch) or (or_withdrawn and self._withdrawn()),
+            LIMIT_S,
+            in_force,
+        )
+
+    def _withdrawn(self) -> bool:
+        """Tell whether a gateway says that the patch was withdrawn, by command for instance."""
+        told = [patch_why(self.gateway(side).status(), self.patch) for side in self.sides]
+        return any(why is not None and why.en.startswith("withdrawn") for why in told)
 
     def new_patch(self) -> PatchId:
         """Return an id that was never used: a patch that was withdrawn is never resumed."""
@@ -185,20 +213,32 @@ class River(World):
         loaded: Json = yaml.safe_load(self.gateway(side).config.read_text())
         return loaded
 
+    def plan(self) -> Json:
+        """Return the plan that both sides have, always the same."""
+        return copy.deepcopy(self._plan)
+
     @contextlib.contextmanager
     def edited(self, side: Side, name: str, change: Callable[[str], str]) -> Iterator[None]:
-        """Change one of an agency's files meanwhile; nobody is told."""
+        """Change one of an agency's files meanwhile. `reread` tells the gateway; so does `ready`.
+
+        Fails when that changes nothing: the test would show nothing.
+        """
         path = self.home(side) / name
         before = path.read_text()
-        path.write_text(change(before))
+        after = change(before)
+        assert after != before, f"{path} is as it was"
+        path.write_text(after)
+        self._edited.add(side)
         try:
             yield
         finally:
             path.write_text(before)
 
-    def write_plans(self, side: Side, plans: Mapping[PatchId, Mapping[str, Any]]) -> None:
-        """Write an agency's plans; nobody is told."""
-        write_plans(self.home(side) / "plans.yaml", plans)
+    def reread(self, side: Side, event: str) -> str:
+        """Have a gateway read its files again; return the log line that tells what came of it."""
+        seen = len(self.events(side, event))
+        self.signal(side, signal.SIGHUP)
+        return self.wait_event(side, event, beyond=seen)
 
     # -- what is said ------------------------------------------------------------------------
 
@@ -234,11 +274,17 @@ class River(World):
         for one in across:
             assert [event.value for event in self.ptt(one, at)] == [1, 0]
 
-    def heard_whole(self, said: Said, mouth: Side, ear: Side) -> PhraseMeasure:
-        """Assert that everything said was heard, and nothing in between."""
+    def heard(self, said: Said, mouth: Side, ear: Side) -> PhraseMeasure:
+        """Assert that what was said was heard, from its beginning to its end.
+
+        The demonstration and its tests look at every frame. Here other processes start and end
+        meanwhile, and a frame or two that come late on a busy machine prove nothing.
+        """
         samples = self.unit(mouth).said.samples(), self.unit(ear).heard.samples()
         measured = measure_phrase(*samples, said.start, said.end)
-        assert measured.whole, replace(measured, matches=measured.matches[:1])
+        faults = max(measured.missing_ms, measured.clipped_start_ms, measured.clipped_end_ms)
+        assert measured.found >= FOUND, replace(measured, matches=())
+        assert faults <= FAULTS_MS, replace(measured, matches=())
         return measured
 
     # -- what the lines did ------------------------------------------------------------------
@@ -273,6 +319,15 @@ class River(World):
         assert before[-1].value, f"{side.donor} was not keyed any more"
         self.wait_unkeyed(side)
         return 1000.0 * (self.ptt(side, at)[0].t - at)
+
+    def check_held(self, side: Side, since: float, said: Said) -> None:
+        """Assert that a radio that was keyed at `since` was so to the end of what was said."""
+        changes = [
+            (event.value, round(event.t - said.end / RATE, 3), event.cause)
+            for event in self.ptt(side, since)
+        ]
+        assert [value for value, _, _ in changes] == [0], (side.donor, changes)
+        assert changes[0][1] >= 0.0, (side.donor, changes)
 
     def check_lines(self) -> None:
         """Assert that since the last check no transmitter was keyed but for what was said."""
@@ -323,6 +378,12 @@ class River(World):
         return copy.deepcopy(found)
 
 
+def plans(home: Path) -> Json:
+    """Return the plans that an agency has."""
+    loaded: Json = yaml.safe_load((home / "plans.yaml").read_text())["plans"]
+    return loaded
+
+
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a configuration file."""
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
@@ -332,8 +393,7 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 def _usable(status: Mapping[str, Any] | None) -> bool:
     radios = (status or {}).get("radios") or []
     return bool(radios) and all(
-        radio["interface"] == radio["audio"] == "up" and not radio["inhibited"]
-        for radio in radios
+        radio["interface"] == radio["audio"] == "up" and not radio["inhibited"] for radio in radios
     )
 
 

@@ -12,4 +12,4 @@ def test_a_phrase_keys_every_transmitter_of_the_talkgroup_once(river: River) -> 
     river.wait_said(said)
     for side in TAC1:
         assert [event.value for event in river.ptt(side, at)] == [1, 0]
-    river.heard_whole(said, CBP, OPP)
+    river.heard(said, CBP, OPP)
