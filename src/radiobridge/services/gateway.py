@@ -237,7 +237,7 @@ class Gateway:
         claim = event.claim
         own = claim.sender == self._me
         self._auditor.spurt(event, self._voice.speakers.get(claim.talkgroup) if own else None)
-        if not own:
+        if not own or not self._voice.leaves(claim.talkgroup):
             return
         started = event.change is FloorChange.TAKEN
         self._publish_notice(
@@ -255,8 +255,6 @@ class Gateway:
 
     def _publish_notice(self, talkgroup: TalkgroupId, notice: SpurtNotice) -> None:
         """Publish for display and record, on the topic of an own talkgroup, beside its voice."""
-        if not self._voice.leaves(talkgroup):
-            return
         topic = spurt_topic(self._me, talkgroup.name)
         expires_ms = self._bridge.now_ms() + NOTICE_LIFE_MS
         self._papers.notice(topic, notice.to_body(), expires_ms=expires_ms)
