@@ -1,0 +1,475 @@
+"""Whole gateways: what people see and command, and what is left when one ends."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from radiobridge.errors import CommandError
+from radiobridge.model.interface import KeyAnswer
+from radiobridge.model.patch import Access
+from radiobridge.services.clock import BRIDGE_TIME_KEY
+from radiobridge.text import Text
+from radiobridge.wire.documents import Document, read_document
+from radiobridge.wire.topics import head_topic, presence_topic, spurt_topic
+from radiobridge.wire.words import WILL_SEQUENCE, Head, Presence, SpurtNotice, SpurtState
+from tests.services.gateway_world import RIVER, WINDSOR, GatewayWorld, Site
+from tests.services.radios import Radio
+from tests.services.virtual_time import START_S, in_virtual_time, now, turns
+from tests.services.voices import TAC1
+from tests.wire.people import HOUR_MS, NOW_MS, person
+
+
+async def world(*, brokers: int = 1) -> GatewayWorld:
+    return await GatewayWorld(brokers=brokers).start()
+
+
+def said(site: Site, topic: str, raw: bytes) -> Document:
+    now_ms = NOW_MS + round((now() - START_S) * 1000)
+    return read_document(raw, topic, person(str(site.id)).public, now_ms)
+
+
+def keyed(radio: Radio) -> bool:
+    """Tell anew each time (a property would be narrowed by the type checker)."""
+    return radio.line.keyed
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_status_shows_the_whole_gateway_in_json() -> None:
+    made = await world()
+    status = json.loads(json.dumps(made.windsor.status))
+    assert {
+        "gateway", "boot", "version", "since", "clock", "keyer", "timers", "links", "radios",
+        "partners", "patches", "floor", "not_delivered", "counters",
+    } <= status.keys()  # fmt: skip
+    assert (status["gateway"], status["boot"], status["version"]) == (WINDSOR, "boot1", "1.2.3")
+    assert status["since"] == NOW_MS
+    assert status["clock"] == {"synchronised": True, "bridge_ms": NOW_MS + 2500, "offset_ms": 0}
+    assert [(link["name"], link["up"]) for link in status["links"]] == [("b0", True)]
+    assert [radio["name"] for radio in status["radios"]] == ["tac1"]
+    assert [(p["id"], p["in_force"]) for p in status["patches"]] == [("river", True)]
+    assert status["not_delivered"] == []
+
+
+@in_virtual_time
+async def test_a_link_that_is_down_says_since_when_and_why() -> None:
+    made = await world()
+    made.windsor.links[0].drop(Text("refused", "refusée"))
+    await asyncio.sleep(5)
+    made.windsor.gateway.link_down("b0", Text("no route", "aucune route"))
+    (link,) = made.windsor.status["links"]
+    assert (link["up"], link["since"]) == (False, NOW_MS + 2500)
+    assert link["reason"] == {"en": "no route", "fr": "aucune route"}
+    made.windsor.links[0].connect()
+    (link,) = made.windsor.status["links"]
+    assert (link["up"], link["since"]) == (True, NOW_MS + 7500)
+
+
+@in_virtual_time
+async def test_the_loop_that_turns_says_so_each_second() -> None:
+    made = GatewayWorld()
+    await made.windsor.start()
+    beats: list[float] = []
+    made.windsor.gateway.alive = lambda: beats.append(now())
+    await asyncio.sleep(10.5)
+    assert len(beats) == 10
+
+
+# --- voice through whole gateways -----------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_plan_on_both_sides_carries_voice_both_ways() -> None:
+    made = await world(brokers=2)
+    for here, there in ((made.windsor, made.detroit), (made.detroit, made.windsor)):
+        await here.radio.talk(0.5)
+        await asyncio.sleep(2)
+        assert there.radio.line.changes() == ["key", "unkey"]
+        assert len(there.radio.spoken()) >= 24
+    assert made.windsor.status["not_delivered"] == []
+
+
+@in_virtual_time
+async def test_a_plan_that_is_dropped_silences_both_at_once() -> None:
+    made = await world()
+    made.detroit.radio.cor(active=True)
+    await made.detroit.radio.speak(0.4)
+    assert keyed(made.windsor.radio)
+    made.windsor.plan()
+    assert not keyed(made.windsor.radio)
+    await made.detroit.radio.speak(1.0)
+    assert made.windsor.radio.line.changes() == ["key", "unkey"]
+    sent = len(made.brokers[0].voice)
+    await made.detroit.radio.speak(0.5)
+    assert len(made.brokers[0].voice) == sent
+
+
+@in_virtual_time
+async def test_an_error_in_one_packet_does_not_end_the_gateway() -> None:
+    made = await world()
+    topic = spurt_topic(made.detroit.id, "BORDER")
+    made.windsor.gateway.voice(topic, b"x", "b0")
+    made.windsor.gateway.document(topic, b"x", "b0")
+    made.windsor.voice.voice = lambda *_args: 1 // 0  # type: ignore[assignment]
+    made.windsor.control.document = lambda *_args: 1 // 0  # type: ignore[assignment]
+    made.windsor.gateway.voice(topic, b"x", "b0")
+    made.windsor.gateway.document(topic, b"x", "b0")
+    assert made.windsor.status["counters"]["errors"] == 1
+
+
+# --- presence -------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_partners_see_each_other_by_every_link() -> None:
+    made = await world(brokers=2)
+    partner = made.windsor.partner()
+    assert (partner["agency"], partner["gateway"]) == ("us.cbp", "us.cbp/detroit")
+    assert (partner["online"], partner["links"]) == (True, ["b0", "b1"])
+
+
+@in_virtual_time
+async def test_a_partner_is_lost_when_it_is_lost_on_every_link() -> None:
+    made = await world(brokers=2)
+    made.detroit.links[0].drop()
+    await turns()
+    assert made.windsor.partner()["online"] is True
+    with capture_logs() as logs:
+        made.detroit.links[1].drop()
+        await turns()
+    assert made.windsor.partner()["online"] is False
+    lost = [line["partner"] for line in logs if line["event"] == "partner-lost"]
+    # Both log here: detroit has lost windsor as well.
+    assert sorted(lost) == [WINDSOR, "us.cbp/detroit"]
+    made.detroit.links[0].connect()
+    await turns()
+    assert made.windsor.partner()["links"] == ["b0"]
+
+
+@in_virtual_time
+async def test_a_partner_is_not_known_while_our_own_links_are_down() -> None:
+    made = await world()
+    made.windsor.links[0].drop()
+    assert made.windsor.partner()["online"] is False
+    made.windsor.links[0].connect()
+    await turns()
+    assert made.windsor.partner()["online"] is True
+
+
+@in_virtual_time
+async def test_a_will_comes_after_all_of_its_connection_and_before_the_next() -> None:
+    made = await world()
+    gateway, topic = made.windsor.gateway, presence_topic(made.windsor.id, "b0")
+
+    def version(connection: int, *, online: bool) -> int:
+        where, raw = gateway.presence("b0", connection, online=online)
+        assert where == topic
+        return said(made.windsor, topic, raw).header.version
+
+    will = version(7, online=False)
+    first, second = version(7, online=True), version(7, online=True)
+    next_will, next_first = version(8, online=False), version(8, online=True)
+    assert first < second < will < next_first < next_will
+    assert will % (WILL_SEQUENCE + 1) == WILL_SEQUENCE
+
+
+@in_virtual_time
+async def test_a_will_is_valid_when_its_connection_ends_long_after() -> None:
+    made = await world()
+    topic, raw = made.windsor.gateway.presence("b0", 9, online=False)
+    in_a_year = NOW_MS + 365 * 24 * HOUR_MS
+    document = read_document(raw, topic, person(WINDSOR).public, in_a_year)
+    assert Presence.from_body(document.body).online is False
+
+
+@in_virtual_time
+async def test_versions_of_presence_grow_over_a_restart() -> None:
+    made = await world()
+    topic = presence_topic(made.windsor.id, "b0")
+    before = said(made.windsor, topic, made.brokers[0].retained[topic]).header.version
+    await made.windsor.gateway.stop()
+    await asyncio.sleep(1)
+    await made.windsor.start()
+    after = said(made.windsor, topic, made.brokers[0].retained[topic]).header.version
+    assert after > before
+    await turns()
+    assert made.detroit.partner()["online"] is True
+
+
+@in_virtual_time
+async def test_what_the_radios_do_is_shown_within_a_second() -> None:
+    made = await world()
+    topic = presence_topic(made.windsor.id, "b0")
+
+    def shown() -> str:
+        body = said(made.windsor, topic, made.brokers[0].retained[topic]).body
+        (radio,) = Presence.from_body(body).radios
+        assert (str(radio.radio), radio.talkgroup) == ("tac1", "TAC1")
+        return radio.state.value
+
+    assert shown() == "ready"
+    made.windsor.radio.cor(active=True)
+    await asyncio.sleep(1)
+    assert shown() == "receiving"
+    made.windsor.radio.cor(active=False)
+    await made.windsor.gateway.inhibit("tac1", "ann")
+    await asyncio.sleep(1)
+    assert shown() == "inhibited"
+    made.windsor.radio.lose_interface()
+    await asyncio.sleep(1)
+    assert shown() == "lost"
+
+
+@in_virtual_time
+async def test_presence_is_not_repeated_while_nothing_changes() -> None:
+    made = await world()
+    published: list[str] = []
+    made.brokers[0].when_published = published.append
+    await asyncio.sleep(25)
+    assert [topic for topic in published if "/presence/" in topic] == []
+
+
+# --- heads ----------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_head_is_said_at_the_start_and_each_thirty_seconds() -> None:
+    made = await world()
+    topic, said_at = head_topic(made.windsor.id), list[float]()
+    made.brokers[0].when_published = lambda one: said_at.append(now()) if one == topic else None
+    assert topic in made.brokers[0].retained
+    await asyncio.sleep(92)
+    assert len(said_at) == 3
+    assert said_at[1] - said_at[0] == pytest.approx(30, abs=1)
+
+
+@in_virtual_time
+async def test_a_head_says_the_time_and_what_is_known() -> None:
+    made = await world()
+    await asyncio.sleep(31)
+    topic = head_topic(made.windsor.id)
+    document = said(made.windsor, topic, made.brokers[0].retained[topic])
+    head = Head.from_body(document.body)
+    assert head.bridge_ms == document.header.issued_ms
+    assert f"rb/1/{made.detroit.id}/patch/river" in head.versions
+    assert document.header.expires_ms - head.bridge_ms == 90_000
+
+
+# --- who talks, and what was not heard ------------------------------------------------------------
+
+
+def notices(made: GatewayWorld, site: Site) -> list[SpurtNotice]:
+    topic = spurt_topic(site.id, site.talkgroup.name)
+    raws = [raw for one, raw in made.brokers[0].notices if one == topic]
+    return [SpurtNotice.from_body(said(site, topic, raw).body) for raw in raws]
+
+
+@in_virtual_time
+async def test_who_talks_is_told_when_others_may_hear_it() -> None:
+    made = await world()
+    await made.windsor.radio.talk(0.3)
+    told = notices(made, made.windsor)
+    assert [one.state for one in told] == [SpurtState.STARTED, SpurtState.ENDED]
+    assert {(one.talkgroup, str(one.radio)) for one in told} == {(TAC1, "tac1")}
+
+
+@in_virtual_time
+async def test_who_talks_among_our_own_is_told_to_nobody() -> None:
+    made = GatewayWorld()
+    made.detroit.plans = ()
+    await made.start()
+    await made.windsor.radio.talk(0.3)
+    assert made.brokers[0].notices == []
+
+
+@in_virtual_time
+async def test_what_was_not_delivered_is_shown_on_the_talkers_side() -> None:
+    made = await world()
+    made.windsor.radio.line.answer = KeyAnswer.DENIED
+    await made.detroit.radio.talk(0.5)
+    await asyncio.sleep(1)
+    (refusal,) = made.detroit.status["not_delivered"]
+    assert refusal["gateway"] == WINDSOR
+    assert (refusal["radio"], refusal["talkgroup"]) == ("tac1", "us.cbp/BORDER")
+    assert refusal["reason"] == "denied"
+    assert made.windsor.status["counters"]["not-delivered-denied"] == 1
+    assert made.windsor.status["not_delivered"] == []
+
+
+@in_virtual_time
+async def test_who_may_only_listen_says_too_what_was_not_delivered() -> None:
+    listens = [
+        replace(m, access=Access.LISTEN) if m.talkgroup == TAC1 else m for m in RIVER.members
+    ]
+    made = await GatewayWorld(plan=replace(RIVER, members=tuple(listens))).start()
+    made.windsor.radio.line.answer = KeyAnswer.DENIED
+    await made.detroit.radio.talk(0.5)
+    await asyncio.sleep(1)
+    assert [one["reason"] for one in made.detroit.status["not_delivered"]] == ["denied"]
+
+
+@in_virtual_time
+async def test_only_the_newest_refusals_are_kept() -> None:
+    made = await world()
+    made.windsor.radio.line.answer = KeyAnswer.DENIED
+    for _ in range(25):
+        await made.detroit.radio.talk(0.1)
+        await asyncio.sleep(1)
+    shown = made.detroit.status["not_delivered"]
+    assert len(shown) == 20
+    starts = [one["start_ms"] for one in shown]
+    assert starts == sorted(starts)
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_inhibit_unkeys_before_it_is_stored_and_holds_over_a_restart() -> None:
+    made = await world()
+    windsor = made.windsor
+    made.detroit.radio.cor(active=True)
+    await made.detroit.radio.speak(0.4)
+    windsor.store.takes_s = 5.0
+    command = asyncio.create_task(windsor.gateway.inhibit("tac1", "ann"))
+    await turns()
+    assert not keyed(windsor.radio)
+    shown = await command
+    assert (shown["inhibited"], shown["inhibited_by"]) == (True, "ann")
+    windsor.store.takes_s = 0.01
+    await windsor.gateway.stop()
+    await windsor.start()
+    assert windsor.status["radios"][0]["inhibited_by"] == "ann"
+    await made.detroit.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert windsor.radio.line.log == []
+
+
+@in_virtual_time
+async def test_an_inhibit_that_cannot_be_stored_counts_and_says_so() -> None:
+    made = await world()
+    made.windsor.store.failing = True
+    shown = await made.windsor.gateway.inhibit("tac1", "ann")
+    assert shown["durable"] is False
+    await made.detroit.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert made.windsor.radio.line.log == []
+    assert made.windsor.status["radios"][0]["inhibited"] is True
+
+
+@in_virtual_time
+async def test_a_radio_is_allowed_once_that_is_stored_and_not_before() -> None:
+    made = await world()
+    windsor = made.windsor
+    await windsor.gateway.inhibit("tac1", "ann")
+    windsor.store.takes_s = 1.5
+    command = asyncio.create_task(windsor.gateway.allow("tac1", "bob"))
+    await asyncio.sleep(1.4)
+    assert windsor.status["radios"][0]["inhibited"] is True
+    shown = await command
+    assert shown["inhibited"] is False
+    await made.detroit.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert windsor.radio.line.changes() == ["key", "unkey"]
+
+
+@pytest.mark.parametrize("disk", ["store", "audit"])
+def test_a_radio_stays_inhibited_when_that_cannot_be_stored_or_logged(disk: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        made = await world()
+        await made.windsor.gateway.inhibit("tac1", "ann")
+        getattr(made.windsor, disk).failing = True
+        with pytest.raises(CommandError, match="stays off the air"):
+            await made.windsor.gateway.allow("tac1", "bob")
+        assert made.windsor.status["radios"][0]["inhibited_by"] == "ann"
+
+    run()
+
+
+@in_virtual_time
+async def test_a_radio_that_is_not_there_names_those_that_are() -> None:
+    made = await world()
+    with pytest.raises(CommandError, match="no radio 'tac9' here; there are: tac1"):
+        await made.windsor.gateway.inhibit("tac9", "ann")
+    with pytest.raises(CommandError, match="tac9"):
+        await made.windsor.gateway.allow("tac9", "ann")
+
+
+# --- life -----------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_stop_unkeys_at_once_says_goodbye_and_stores_the_time() -> None:
+    made = await world(brokers=2)
+    made.detroit.radio.cor(active=True)
+    await made.detroit.radio.speak(0.4)
+    unkeyed_when_said: list[bool] = []
+    made.brokers[0].when_published = lambda topic: (
+        unkeyed_when_said.append(not made.windsor.radio.line.keyed) if WINDSOR in topic else None
+    )
+    await made.windsor.gateway.stop()
+    assert not keyed(made.windsor.radio)
+    assert unkeyed_when_said == [True]
+    assert all(link.closed for link in made.windsor.links)
+    assert int(made.windsor.store.values[BRIDGE_TIME_KEY]) >= NOW_MS + 2500
+    await turns()
+    assert made.detroit.partner()["online"] is False
+    await made.detroit.radio.speak(0.5)
+    assert made.windsor.radio.line.changes() == ["key", "unkey"]
+
+
+@in_virtual_time
+async def test_stop_ends_although_the_disk_fails() -> None:
+    made = await world()
+    made.windsor.store.failing = made.windsor.audit.failing = True
+    made.windsor.plan()
+    await made.windsor.gateway.stop()
+    assert made.windsor.links[0].closed
+
+
+@in_virtual_time
+async def test_a_restarted_gateway_carries_voice_again() -> None:
+    made = await world()
+    await made.windsor.gateway.stop()
+    await made.windsor.start()
+    await asyncio.sleep(2.5)
+    await made.detroit.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert made.windsor.radio.line.changes() == ["key", "unkey"]
+    await made.windsor.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert made.detroit.radio.line.changes() == ["key", "unkey"]
+
+
+@in_virtual_time
+async def test_a_clock_that_loses_its_source_parts_from_the_partner_within_a_second() -> None:
+    made = await world()
+    made.windsor.clock.is_synchronised = False
+    await asyncio.sleep(1.1)
+    (patch,) = made.windsor.status["patches"]
+    assert patch["reason"] == "clock-unsynchronised"
+    await made.detroit.radio.talk(0.3)
+    await asyncio.sleep(1)
+    assert made.windsor.radio.line.log == []
+    made.windsor.clock.is_synchronised = True
+    await asyncio.sleep(1.1)
+    (patch,) = made.windsor.status["patches"]
+    assert patch["in_force"] is True
+
+
+@in_virtual_time
+async def test_a_disk_that_fails_does_not_stop_the_house_keeping() -> None:
+    made = await world()
+    made.windsor.store.failing = True
+    await asyncio.sleep(25)
+    heads: list[str] = []
+    made.brokers[0].when_published = heads.append
+    await asyncio.sleep(31)
+    assert head_topic(made.windsor.id) in heads
+    assert made.windsor.status["patches"][0]["in_force"] is True
