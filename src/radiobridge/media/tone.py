@@ -1,6 +1,7 @@
 """Test tones and silence, for setting levels and for tests."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,3 +41,18 @@ class Tone:
 def silence(rate: int) -> PcmFrame:
     """Return 20 ms of zeros at `rate` Hz: shape (rate // 50,), int16."""
     return np.zeros(rate // 50, dtype=np.int16)
+
+
+def tones(
+    rate: int, parts: Sequence[tuple[float, float]], seconds: float, *, start_s: float = 0.0
+) -> PcmFrame:
+    """Return the sum of sines, each (Hz, dBFS), for `seconds`: shape (n,), int16.
+
+    All have phase 0 at the moment `start_s` before the first sample.
+    """
+    at = np.arange(round(rate * seconds)) / rate + start_s
+    wave = np.zeros(len(at))
+    for frequency_hz, level_dbfs in parts:
+        wave += np.sin(_TURN * frequency_hz * at) * (FULL_SCALE * ratio(level_dbfs))
+    out: PcmFrame = np.rint(np.clip(wave, -FULL_SCALE, FULL_SCALE - 1.0)).astype(np.int16)
+    return out
