@@ -1,0 +1,258 @@
+"""What must not cross does not, what may does, and voice is left alone.
+
+The far decoders here are our own: they hear 23 ms less of DTMF than Q.24 asks for, MDC1200 at 0 dB
+and with a third of a block missing, and 400 ms of a page's tone.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from radiobridge.media.ctcss import TONES_HZ, CtcssDetector
+from radiobridge.media.dtmf import HIGH_HZ, LOW_HZ, DtmfDecoder
+from radiobridge.media.level import level_dbfs
+from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket, mdc_burst
+from radiobridge.media.signalling import SignallingFilter
+from radiobridge.media.tone import Tone, tones
+from radiobridge.media.two_tone import TwoToneDecoder
+from radiobridge.model.voice import RADIO_RATES, PcmFrame
+from tests.media.hearing import framed, heard, received, spoken, through_opus
+
+PTT = MdcPacket(op=0x01, arg=0x80, unit=0x1234)
+
+
+def _kept(frames: list[PcmFrame], rate: int) -> list[PcmFrame]:
+    """Return what leaves where signalling is not allowed."""
+    keeper = SignallingFilter(rate)
+    return [keeper.process(frame, allow=False) for frame in frames]
+
+
+def _level(samples: list[PcmFrame]) -> float:
+    return level_dbfs(np.concatenate(samples))
+
+
+# --- allowed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+def test_where_it_is_allowed_nothing_is_touched(rate: int) -> None:
+    keeper = SignallingFilter(rate)
+    wave = np.concatenate([spoken(rate)[:rate], mdc_burst(PTT, rate)])
+    for frame in framed(wave, rate):
+        before = frame.copy()
+        assert keeper.process(frame, allow=True) is frame
+        assert np.array_equal(frame, before)
+
+
+def test_what_was_heard_is_told_allowed_or_not() -> None:
+    wave = np.concatenate([mdc_burst(PTT, 8000), np.zeros(800, np.int16),
+                           tones(8000, [(697.0, -20.0), (1209.0, -20.0)], 0.1)])  # fmt: skip
+    for allow in (True, False):
+        keeper, found = SignallingFilter(8000), []
+        for frame in received(wave, 8000, snr_db=20.0, seed=1):
+            keeper.process(frame, allow=allow)
+            found += [type(signal).__name__ for signal in keeper.signals]
+        assert found == ["MdcPacket", "DtmfSymbol"]
+
+
+# --- not allowed: nothing that a decoder could act on ---------------------------------------------
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+@pytest.mark.parametrize("preamble_bits", [0, 24, 56])
+@pytest.mark.parametrize("opus", [False, True])
+def test_mdc1200_is_silenced(rate: int, preamble_bits: int, opus: bool) -> None:
+    """Wherever in a frame it begins, loud or at the edge of being heard."""
+    burst = mdc_burst(PTT, rate, preamble_bits=preamble_bits)
+    for seed, offset in enumerate(range(0, rate // 50, rate // 500)):
+        frames = received(burst, rate, snr_db=(40.0, 10.0, 2.0)[seed % 3], seed=seed, offset=offset)
+        assert heard(Mdc1200Decoder(rate), frames)
+        kept = _kept(frames, rate)
+        if opus:
+            kept = list(through_opus(kept, rate, rate))
+        assert not heard(Mdc1200Decoder(rate), kept)
+
+
+@pytest.mark.parametrize(("preamble_bits", "most_ms"), [(56, 40), (96, 40), (24, 55), (0, 35)])
+def test_no_data_of_mdc1200_passes(preamble_bits: int, most_ms: float) -> None:
+    """With a preamble 40 ms pass; without one what comes before the data, and 1.6 ms of it."""
+    burst = mdc_burst(PTT, 8000, preamble_bits=preamble_bits)
+    for offset in range(0, 160, 10):
+        wave = np.concatenate([np.zeros(offset, np.int16), burst, np.zeros(320, np.int16)])
+        kept = np.abs(np.concatenate(_kept(framed(wave, 8000), 8000)).astype(int))
+        assert np.flatnonzero(kept > 300).max() - offset <= most_ms * 8
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+@pytest.mark.parametrize("seconds", [0.04, 0.06, 0.1, 0.5])
+def test_dtmf_is_silenced(rate: int, seconds: float) -> None:
+    for n, (low, high) in enumerate(itertools.product(LOW_HZ, HIGH_HZ)):
+        wave = tones(rate, [(low, -23.0), (high, -23.0)], seconds)
+        frames = received(
+            wave, rate, snr_db=(40.0, 15.0, 10.0)[n % 3], seed=n, offset=n * rate // 800
+        )
+        assert heard(DtmfDecoder(rate), frames)
+        assert not heard(DtmfDecoder(rate), _kept(frames, rate))
+
+
+def test_of_dtmf_less_passes_than_any_decoder_may_take() -> None:
+    """23 ms must not be taken (Q.24)."""
+    for offset in range(0, 160, 4):
+        wave = np.concatenate([np.zeros(offset, np.int16),
+                               tones(8000, [(770.0, -20.0), (1336.0, -20.0)], 0.1),
+                               np.zeros(320, np.int16)])  # fmt: skip
+        kept = np.concatenate(_kept(framed(wave, 8000), 8000))
+        assert np.count_nonzero(np.abs(kept.astype(int)) > 300) < 0.016 * 8000
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+@pytest.mark.parametrize(("a_hz", "b_hz"), [(288.5, 304.7), (600.9, 788.5), (1006.9, 979.9),
+                                            (2468.2, 1930.2)])  # fmt: skip
+@pytest.mark.parametrize("snr_db", [40.0, 6.0])
+def test_pages_are_silenced(rate: int, a_hz: float, b_hz: float, snr_db: float) -> None:
+    wave = np.concatenate([tones(rate, [(a_hz, -20.0)], 1.0), tones(rate, [(b_hz, -20.0)], 3.0)])
+    frames = received(wave, rate, snr_db=snr_db, seed=2)
+    assert heard(TwoToneDecoder(rate), frames)
+    far = TwoToneDecoder(rate)
+    longest = 0
+    for frame in _kept(frames, rate):
+        assert not far.feed(frame)
+        longest = max(longest, far.tone.frames)
+    assert longest * 0.02 < 0.25
+
+
+def test_of_a_page_160_ms_pass_and_of_its_second_tone_65() -> None:
+    for offset in range(0, 160, 20):
+        wave = np.concatenate([np.zeros(offset, np.int16), tones(8000, [(600.9, -20.0)], 1.0),
+                               tones(8000, [(788.5, -20.0)], 3.0)])  # fmt: skip
+        kept = np.abs(np.concatenate(_kept(framed(wave, 8000), 8000)).astype(int))
+        loud = np.flatnonzero(kept > 300) / 8000 - offset / 8000
+        first, second = loud[loud < 1.0], loud[loud >= 1.0]
+        assert first[first < 0.9].max() <= 0.16
+        assert second.size == 0 or second.max() <= 1.065
+
+
+def test_a_group_call_is_silenced() -> None:
+    frames = received(tones(8000, [(600.9, -20.0)], 8.0), 8000, snr_db=20.0, seed=3)
+    assert heard(TwoToneDecoder(8000), frames)
+    assert not heard(TwoToneDecoder(8000), _kept(frames, 8000))
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+@pytest.mark.parametrize("hz", TONES_HZ)
+def test_ctcss_is_filtered_out(rate: int, hz: float) -> None:
+    """By 48 dB or more, under voice as in silence."""
+    frames = framed(tones(rate, [(hz, -26.0)], 1.5), rate)
+    assert heard(CtcssDetector(rate), frames) == [hz]
+    kept = _kept(frames, rate)
+    assert not heard(CtcssDetector(rate), kept)
+    assert _level(kept[25:]) < -26.0 - 48.0
+
+
+# --- not allowed: voice stays as it is ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+@pytest.mark.parametrize("hz", [320.0, 500.0, 1000.0, 2000.0, 3000.0])
+def test_the_voice_band_is_flat_within_half_a_db(rate: int, hz: float) -> None:
+    keeper, tone = SignallingFilter(rate), Tone(rate, frequency_hz=hz)
+    quiet = [keeper.process(tone.frame(), allow=False) for _ in range(7)]
+    assert _level(quiet[4:]) == pytest.approx(-20.0, abs=0.5)
+
+
+def test_the_tone_that_levels_are_set_with_passes_as_loud_as_it_is() -> None:
+    keeper, tone = SignallingFilter(8000), Tone(8000)
+    kept = [keeper.process(tone.frame(), allow=False) for _ in range(500)]
+    assert keeper.silenced == 0
+    assert _level(kept[10:]) == pytest.approx(-20.0, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", RADIO_RATES)
+def test_speech_keeps_level_and_envelope(rate: int) -> None:
+    """No frame is silenced. Above 400 Hz each 20 ms are as loud as before; the edge rings."""
+    keeper = SignallingFilter(rate)
+    frames = framed(spoken(rate), rate)
+    kept = [keeper.process(frame, allow=False) for frame in frames]
+    assert keeper.silenced == 0
+    assert _level(kept) == pytest.approx(_level(frames), abs=0.5)
+    before, after = _envelope(frames, rate), _envelope(kept, rate)
+    difference = np.abs(after - before)[before > -40.0]
+    assert np.median(difference) < 0.4
+    assert np.quantile(difference, 0.95) < 1.0
+
+
+def test_speech_right_after_a_silenced_burst_is_whole() -> None:
+    words = spoken()[:8000]
+    wave = np.concatenate([mdc_burst(PTT, 8000), np.zeros(320, np.int16), words])
+    kept = np.concatenate(_kept(framed(wave, 8000), 8000))
+    start = len(wave) - len(words)
+    alone = np.concatenate(_kept(framed(np.concatenate([np.zeros(start, np.int16), words]), 8000),
+                                 8000))  # fmt: skip
+    difference = kept[start + 160 :].astype(int) - alone[start + 160 :]
+    assert np.abs(difference).max() <= 2
+
+
+def test_silencing_does_not_click() -> None:
+    """The steepest step of what leaves is none that was not in the tone."""
+    wave = tones(48_000, [(770.0, -20.0), (1336.0, -20.0)], 0.1)
+    frames = framed(np.concatenate([np.zeros(1300, np.int16), wave, np.zeros(4800, np.int16)]),
+                    48_000)  # fmt: skip
+    kept = np.concatenate(_kept(frames, 48_000)).astype(int)
+    assert np.abs(np.diff(kept)).max() <= 1.1 * np.abs(np.diff(wave.astype(int))).max()
+
+
+def test_full_scale_does_not_wrap() -> None:
+    """A square wave overshoots in any filter; clipped, it keeps its sign."""
+    square = np.where(np.arange(8000) % 20 < 10, 32767, -32768).astype(np.int16)
+    kept = np.concatenate(_kept(framed(square, 8000), 8000)).astype(int)[800:]
+    assert kept.max() == 32767
+    assert kept.min() == -32768
+    clipped = np.abs(kept) >= 32767
+    # Where it is clipped it is beside what is just not: wrapped, it would be at the other end.
+    assert np.all(np.abs(np.diff(kept))[clipped[:-1] & ~clipped[1:]] < 49_152)
+
+
+# --- and around it --------------------------------------------------------------------------------
+
+
+def test_ctcss_heard_is_told() -> None:
+    for listens, expected in ((None, 156.7), (156.7, 156.7), (100.0, None)):
+        keeper = SignallingFilter(8000, ctcss_hz=listens)
+        for frame in framed(tones(8000, [(156.7, -32.0)], 1.0), 8000):
+            keeper.process(frame, allow=False)
+        assert keeper.ctcss_hz == expected
+
+
+def test_allowed_in_mid_voice_does_not_click() -> None:
+    """The filter has run all along: the step is no larger than voice itself makes."""
+    keeper = SignallingFilter(8000)
+    frames = framed(spoken(), 8000)[:100]
+    kept = np.concatenate(
+        [keeper.process(frame, allow=n < 50) for n, frame in enumerate(frames)]
+    ).astype(int)
+    at = 50 * 160
+    assert abs(kept[at] - kept[at - 1]) <= np.abs(np.diff(kept)).max()
+
+
+def test_reset_forgets_a_burst() -> None:
+    keeper = SignallingFilter(8000)
+    frames = received(mdc_burst(PTT, 8000), 8000, snr_db=30.0, seed=5, offset=0)
+    for frame in frames[:20]:
+        keeper.process(frame, allow=False)
+    states = [keeper.active]
+    keeper.reset()
+    assert [*states, keeper.active] == [True, False]
+    for frame in frames[20:]:
+        keeper.process(frame, allow=False)
+        assert not keeper.signals
+
+
+def _envelope(frames: list[PcmFrame], rate: int) -> NDArray[np.float64]:
+    """Return the level above 400 Hz of each 20 ms, in dBFS."""
+    wave = np.concatenate(frames).astype(np.float64)
+    spectrum = np.fft.rfft(wave)
+    spectrum[: int(400.0 * len(wave) / rate)] = 0.0
+    power = np.mean(np.fft.irfft(spectrum, len(wave)).reshape(-1, rate // 50) ** 2, axis=1)
+    return np.asarray(10.0 * np.log10(power / (32768.0**2 / 2.0) + 1e-12), dtype=np.float64)
