@@ -22,16 +22,26 @@ def get(path: Path, resource: str, *, timeout_s: float = 2.0) -> object:
 
     Raises OSError when nobody listens, ValueError for an answer that is no JSON or no success.
     """
+    return _ask(path, "GET", resource, timeout_s)
+
+
+def post(path: Path, resource: str, *, timeout_s: float = 5.0) -> object:
+    """Return what `POST resource` (with an empty object) answers; raises as `get` does."""
+    return _ask(path, "POST", resource, timeout_s)
+
+
+def _ask(path: Path, verb: str, resource: str, timeout_s: float) -> object:
     connection = _UnixConnection(path, timeout_s)
+    body = b"{}" if verb == "POST" else None
     try:
-        connection.request("GET", resource)
+        connection.request(verb, resource, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        body = answer.read()
+        content = answer.read()
     except http.client.HTTPException as error:
         raise ValueError(str(error)) from error
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:
         raise ValueError(f"{resource}: {answer.status}")
-    answered: object = json.loads(body)
+    answered: object = json.loads(content)
     return answered

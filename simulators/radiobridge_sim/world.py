@@ -128,8 +128,8 @@ class World:
             self._stack.callback(broker.stop)
             self.brokers.append(broker)
         for side in self.sides:
-            self._home(side).mkdir(mode=0o700, exist_ok=True)
-            secret = self._home(side) / "broker.password"
+            self.home(side).mkdir(mode=0o700, exist_ok=True)
+            secret = self.home(side) / "broker.password"
             secret.touch(mode=0o600)
             secret.write_text(passwords[side.unit], encoding="utf-8")
         return {
@@ -146,7 +146,7 @@ class World:
         }
 
     def _write(self, side: Side, cabling: Cabling, brokers: Sequence[Mapping[str, Any]]) -> None:
-        home = self._home(side)
+        home = self.home(side)
         config = write_gateway(home, side, cabling, brokers)
         write_plans(home / "plans.yaml", {})
         log = self.folder / f"{str(side.gateway).replace('/', '-')}.log"
@@ -154,7 +154,8 @@ class World:
             str(side.gateway), config, home / "api.sock", log
         )
 
-    def _home(self, side: Side) -> Path:
+    def home(self, side: Side) -> Path:
+        """Return the folder of the side's gateway."""
         return self.folder / str(side.agency)
 
     def start_gateway(self, side: Side) -> None:
@@ -299,5 +300,5 @@ class World:
 
     def set_plans(self, side: Side, plans: Mapping[str, Mapping[str, Any]]) -> None:
         """Edit the side's plans, and have its gateway read them (SIGHUP)."""
-        write_plans(self._home(side) / "plans.yaml", plans)
+        write_plans(self.home(side) / "plans.yaml", plans)
         self.gateway(side).send(signal.SIGHUP)

@@ -1,6 +1,7 @@
 """The story: two agencies that cannot hear each other, agree, talk, and part again."""
 
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,15 +9,16 @@ from radiobridge.model.ids import PatchId
 from radiobridge.text import Text
 from radiobridge_sim.agencies import Side
 from radiobridge_sim.demo.exchange import AFTER_S, Exchange, Silence, exchange, silence
+from radiobridge_sim.demo.live import Desk
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.report import StepResult
-from radiobridge_sim.gateway_status import patch_in_force, patch_why
+from radiobridge_sim.gateway_status import patch_in_force
 from radiobridge_sim.handheld import Said
 from radiobridge_sim.measure import percentile
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.world import World
 
-FIRST, SECOND, THIRD = PatchId("river-1"), PatchId("river-2"), PatchId("river-3")
+FIRST, SECOND, THIRD, FOURTH = (PatchId(f"river-{number}") for number in range(1, 5))
 """A patch that was withdrawn is never resumed: each agreement has a new id."""
 
 AGREE_S = 15.0
@@ -27,6 +29,9 @@ UNKEY_MS = 500.0
 
 WITHIN_MS = 300.0
 """Mouth to ear for 95 % of the voice (3GPP TS 22.179, KPI 3)."""
+
+WITHDRAW_MS = 100.0
+"""From a withdrawal to silence on the own side."""
 
 LONG_BEFORE_STOP_S = 2.0
 
@@ -41,8 +46,8 @@ class Story:
         self.results: list[StepResult] = []
         self.exchanges: list[Exchange] = []
         self.said: list[Said] = []
+        self.desk = Desk(world)
         self._allowed: list[Said] = []
-        self._plan: dict[str, Any] = {}
 
     def play(self) -> None:
         """Play all steps; raise WorldError when one cannot be played."""
@@ -51,11 +56,18 @@ class Story:
             self.silent_with_one_consent,
             self.heard_after_consent,
             self.reply_heard,
+            self.narrowed,
+            self.emergency_first,
             self.withdrawn_silent,
+            self.former_partner_cannot_decrypt,
             self.gateway_stopped_unkeyed,
         )
-        for step in steps:
-            self._add(step())
+        try:
+            self.desk.eavesdrop(self.states)
+            for step in steps:
+                self._add(step())
+        finally:
+            self.desk.close()
 
     def _add(self, result: StepResult) -> None:
         self.results.append(result)
@@ -75,42 +87,34 @@ class Story:
         )
 
     def silent_with_one_consent(self) -> StepResult:
-        """One side alone agrees: nothing passes, and its gateway says whom it waits for."""
-        self.progress.doing(Text("one agency agrees", "une agence accepte"))
-        self._plan = self.world.plan()
-        self.world.set_plans(self.canada, {FIRST: self._plan})
-        told = self.world.comes_true(lambda: self._why(self.canada, FIRST) is not None, AGREE_S)
+        """One side proposes: nothing passes, and both gateways say who is waited for."""
+        self.progress.doing(Text("one agency proposes", "une agence propose"))
+        self.desk.propose(self.canada, FIRST)
+        why = [self.desk.waiting(side, FIRST) or NOT_KNOWN for side in self.world.sides]
         tries = self._unheard((self.states, "radio-check-en"), (self.canada, "radio-check-fr"))
-        why = self._why(self.canada, FIRST) or Text("nothing", "rien")
         heard = _silences(tries)
-        gateway = self.canada.gateway
         return StepResult(
             id="silent-with-one-consent",
             title=Text(
-                "Only one side has the plan: still nothing",
-                "Un seul côté a le plan : toujours rien",
+                "One side proposes: still nothing",
+                "Un côté propose : toujours rien",
             ),
             expected=Text(
-                f"{NOTHING.en}; the status names {self.states.agency}",
-                f"{NOTHING.fr}; l'état nomme {self.states.agency}",
+                f"{NOTHING.en}; both gateways wait for {self.states.agency}",
+                f"{NOTHING.fr}; les deux passerelles attendent {self.states.agency}",
             ),
-            measured=Text(
-                f"{heard.en}; {gateway} says: {why.en}", f"{heard.fr}; {gateway} dit : {why.fr}"
-            ),
-            ok=told and self.states.agency in why.en and all(t.held for t in tries),
+            measured=Text(f"{heard.en}; {why[0].en}", f"{heard.fr}; {why[0].fr}"),
+            ok=all(self.states.agency in one.en for one in why) and all(t.held for t in tries),
         )
 
     def heard_after_consent(self) -> StepResult:
-        """Both have the same plan: the call is heard across."""
-        self.progress.doing(Text("the other agency agrees", "l'autre agence accepte"))
-        self.world.set_plans(self.states, {FIRST: self._plan})
-        agreed = self.world.comes_true(self._both_in_force(FIRST), AGREE_S)
+        """The other side accepts: the call is heard across."""
+        self.progress.doing(Text("the other agency accepts", "l'autre agence accepte"))
+        agreed = self.desk.accept(self.states, FIRST)
         heard = self._heard(self.states, "call-en", "dont-shoot-en", "position-en", "dont-shoot-en")
         return self._voice_result(
             "heard-after-consent",
-            Text(
-                "Both sides have the plan: heard across", "Les deux côtés ont le plan : on entend"
-            ),
+            Text("The other side accepts: heard across", "L'autre côté accepte : on entend"),
             heard,
             agreed=agreed,
         )
@@ -123,39 +127,125 @@ class Story:
         title = Text("The reply, in French, is heard", "La réponse, en français, est entendue")
         return self._voice_result("reply-heard", title, heard, agreed=True)
 
-    def withdrawn_silent(self) -> StepResult:
-        """One side takes the plan out of its file: nothing passes any more."""
-        self.progress.doing(Text("one agency withdraws", "une agence se retire"))
-        self.world.set_plans(self.states, {})
-        parted = self.world.comes_true(
-            lambda: not any(self._in_force(side, FIRST) for side in self.world.sides), AGREE_S
+    def narrowed(self) -> StepResult:
+        """One side keeps its own voice to itself, and goes on listening."""
+        self.progress.doing(Text("one agency only listens on", "une agence n'écoute plus que"))
+        known = self.desk.listen_only(self.states, FIRST)
+        tries = self._unheard((self.states, "still-there-en"))
+        heard = self._heard(self.canada, "ne-tirez-pas-fr")
+        silent, voice = _silences(tries), _voice(heard, sum(e.measured.whole for e in heard))
+        return StepResult(
+            id="narrowed",
+            title=Text("One side narrows to listening", "Un côté se limite à l'écoute"),
+            expected=Text(
+                f"{NOTHING.en} from it; the other's phrase whole",
+                f"{NOTHING.fr} de sa part; la phrase de l'autre entière",
+            ),
+            measured=Text(f"{silent.en}; {voice.en}", f"{silent.fr}; {voice.fr}"),
+            ok=known and all(t.held for t in tries) and all(e.measured.whole for e in heard),
         )
+
+    def emergency_first(self) -> StepResult:
+        """An alarm is on every gateway of the patch, and its talker has the highest rank."""
+        self.progress.doing(
+            Text("a new agreement, and an alarm", "un nouvel accord, et une alarme")
+        )
+        self.desk.dispatcher(self.states).run("patch", "withdraw", FIRST)
+        agreed = self.desk.over(FIRST) and self.desk.agree(SECOND)
+        alarm = self.desk.raise_alarm(self.canada)
+        raised = self.desk.alarm_shown(alarm, stage="raised")
+        ranks: list[str] = []
+        heard = [self._exchange_with_rank(self.canada, "ne-tirez-pas-fr", ranks)]
+        self.desk.acknowledge(self.states, alarm)
+        acknowledged = self.desk.alarm_shown(alarm, stage="acknowledged")
+        self.desk.clear(self.canada, alarm)
+        cleared = self.desk.alarm_shown(alarm, stage="cleared")
+        stages = (raised, acknowledged, cleared)
+        first = bool(ranks) and all(rank == "emergency" for rank in ranks)
+        return StepResult(
+            id="emergency-first",
+            title=Text("An emergency goes first", "Une urgence passe d'abord"),
+            expected=Text(
+                "alarm, acknowledgement and end on both gateways; the floor held as emergency",
+                "alarme, confirmation et fin sur les deux passerelles; parole tenue en urgence",
+            ),
+            measured=_alarmed(stages, ranks, heard),
+            ok=agreed and all(stages) and first and all(e.measured.whole for e in heard),
+        )
+
+    def withdrawn_silent(self) -> StepResult:
+        """One side withdraws in mid-sentence, with both brokers cut: silence, at once."""
+        self.progress.doing(Text("both brokers are cut", "les deux courtiers sont coupés"))
+        said = self._begin_long(self.states)
+        done = self.desk.withdraw_cut_off(self.canada, SECOND)
+        self._until(said.end / RATE + AFTER_S)
+        self.world.settle()
+        parted = self.desk.over(SECOND)
         tries = self._unheard((self.states, "still-there-en"), (self.canada, "still-there-fr"))
+        off = done.ptt_off_ms
+        silent = _silences(tries)
         return StepResult(
             id="withdrawn-silent",
-            title=Text("One side drops the plan: nothing heard", "Un côté se retire : plus rien"),
-            expected=NOTHING,
-            measured=_silences(tries),
-            ok=parted and all(t.held for t in tries),
+            title=Text(
+                "One side withdraws, with every link cut: nothing heard",
+                "Un côté se retire, toutes liaisons coupées : plus rien",
+            ),
+            expected=Text(
+                f"PTT off within {WITHDRAW_MS:.0f} ms, not on again; then {NOTHING.en}",
+                f"PTT coupé en {WITHDRAW_MS:.0f} ms, plus jamais remis; puis {NOTHING.fr}",
+            ),
+            measured=Text(
+                f"PTT off after {off or 0.0:.0f} ms; then {silent.en}",
+                f"PTT coupé après {off or 0.0:.0f} ms; puis {silent.fr}",
+            )
+            if off is not None
+            else Text(f"not keyed or not silent; {silent.en}", f"sans effet; {silent.fr}"),
+            ok=done.keyed
+            and off is not None
+            and off <= WITHDRAW_MS
+            and not done.again
+            and parted
+            and all(t.held for t in tries),
+        )
+
+    def former_partner_cannot_decrypt(self) -> StepResult:
+        """The keys that a partner held when consent ended open nothing said afterwards.
+
+        It stores everything, and there is a new agreement, a plan in both sides' files, so that
+        there is something to store: under new keys.
+        """
+        self.progress.doing(Text("a plan on both sides", "un plan des deux côtés"))
+        agreed = self._agree(THIRD)
+        self._heard(self.canada, "still-there-fr")
+        before, after = self.desk.opened_by(self.states, self.canada)
+        opened, later = sum(before), sum(after)
+        return StepResult(
+            id="former-partner-cannot-decrypt",
+            title=Text(
+                "The former partner cannot decrypt", "L'ancien partenaire ne peut déchiffrer"
+            ),
+            expected=Text(
+                "the keys it held open what it was entitled to, and nothing said afterwards",
+                "ses clés ouvrent ce à quoi il avait droit, et rien de ce qui fut dit ensuite",
+            ),
+            measured=Text(
+                f"opened {opened} of {len(before)} packets before, {later} of {len(after)} after",
+                f"{opened} paquets sur {len(before)} ouverts avant, {later} sur {len(after)} après",
+            ),
+            ok=agreed and 0 < opened == len(before) and later == 0 < len(after),
         )
 
     def gateway_stopped_unkeyed(self) -> StepResult:
         """The gateway that keys a transmitter is ended: the transmitter is released."""
-        self.progress.doing(Text("a new agreement", "un nouvel accord"))
-        agreed = self._agree(SECOND)
-        self.progress.spoken(self.states.unit, "long-en")
-        said = self.world.begin(self.states, "long-en")
-        self.said.append(said)
-        self._allowed.append(said)
-        start_s = said.start / RATE + LONG_BEFORE_STOP_S
-        self.world.comes_true(lambda: self.world.clock.now() >= start_s, 10.0)
+        self.progress.doing(Text("a gateway is told to stop", "une passerelle reçoit l'arrêt"))
+        said = self._begin_long(self.states)
         keyed = self.world.radio(self.canada).busy
         at = self.world.end_gateway(self.canada, signal.SIGTERM)
         status = self.world.gateway(self.canada).wait(10.0)
         until = said.end / RATE + AFTER_S
-        self.world.comes_true(lambda: self.world.clock.now() >= until, 20.0)
+        self._until(until)
         after_ms, again = self._unkeyed(at, until)
-        ok = agreed and keyed and status == 0 and after_ms is not None and not again
+        ok = keyed and status == 0 and after_ms is not None and not again
         return StepResult(
             id="gateway-stopped-unkeyed",
             title=Text(
@@ -202,7 +292,7 @@ class Story:
         self.progress.doing(Text("the gateway comes back", "la passerelle revient"))
         self.world.start_gateway(self.canada)
         self.world.wait_ready()
-        agreed = self._agree(THIRD)
+        agreed = self._agree(FOURTH)
         text = Text("The bridge is up; Ctrl-C ends it.", "Le pont est en service; Ctrl-C termine.")
         self.progress.note(text if agreed else Text("no agreement", "pas d'accord"), "bold")
         for side in self.world.sides:
@@ -243,6 +333,35 @@ class Story:
         self.exchanges.append(found)
         return found
 
+    def _exchange_with_rank(self, side: Side, phrase: str, ranks: list[str]) -> Exchange:
+        """Say a phrase; note as what its floor is held on both gateways while it is said."""
+        said = threading.Timer(1.0, lambda: ranks.extend(self._ranks()))
+        said.start()
+        found = self.exchange(side, phrase)
+        said.join()
+        return found
+
+    def _ranks(self) -> list[str]:
+        found = []
+        for side in self.world.sides:
+            for group in (self._status(side) or {}).get("floor", ()):
+                holder = group.get("holder")
+                found += [str(holder.get("class"))] if holder else []
+        return found
+
+    def _begin_long(self, side: Side) -> Said:
+        """Begin the long phrase; return when it is under way."""
+        self.progress.spoken(side.unit, "long-en")
+        said = self.world.begin(side, "long-en")
+        self.said.append(said)
+        self._allowed.append(said)
+        self._until(said.start / RATE + LONG_BEFORE_STOP_S)
+        return said
+
+    def _until(self, at: float) -> None:
+        """Wait for a time of the common zero, in s."""
+        self.world.comes_true(lambda: self.world.clock.now() >= at, 20.0)
+
     def _voice_result(
         self, step: str, title: Text, heard: Sequence[Exchange], *, agreed: bool
     ) -> StepResult:
@@ -274,9 +393,6 @@ class Story:
     def _in_force(self, side: Side, patch: PatchId) -> bool:
         return patch_in_force(self._status(side), patch)
 
-    def _why(self, side: Side, patch: PatchId) -> Text | None:
-        return patch_why(self._status(side), patch)
-
     def _status(self, side: Side) -> dict[str, Any] | None:
         return self.world.gateway(side).status()
 
@@ -288,6 +404,7 @@ class Story:
         return (None if off is None else 1000.0 * (off - at)), again
 
 
+NOT_KNOWN = Text("nothing is known", "rien n'est connu")
 NOTHING = Text("no carrier, no sound, no PTT", "ni porteuse, ni son, ni PTT")
 
 
@@ -310,6 +427,16 @@ def _voice(heard: Sequence[Exchange], whole: int) -> Text:
     return Text(
         f"{whole} of {len(heard)} whole; mouth to ear {median:.1f} ms, 95 % {late:.1f} ms",
         f"{whole} sur {len(heard)} entières; bouche à oreille {median:.1f} ms, 95 % {late:.1f} ms",
+    )
+
+
+def _alarmed(stages: Sequence[bool], ranks: Sequence[str], heard: Sequence[Exchange]) -> Text:
+    shown = sum(stages)
+    voice = _voice(heard, sum(e.measured.whole for e in heard))
+    rank = ", ".join(ranks) or "-"
+    return Text(
+        f"{shown} of 3 stages shown on both; floor held as {rank}; {voice.en}",
+        f"{shown} étapes sur 3 vues des deux; parole tenue en {rank}; {voice.fr}",
     )
 
 
