@@ -18,7 +18,7 @@ from radiobridge_sim.measure import percentile
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.world import World
 
-FIRST, SECOND, THIRD, FOURTH = (PatchId(f"river-{number}") for number in range(1, 5))
+FIRST, SECOND, THIRD, FOURTH, FIFTH = (PatchId(f"river-{number}") for number in range(1, 6))
 """A patch that was withdrawn is never resumed: each agreement has a new id."""
 
 AGREE_S = 15.0
@@ -60,6 +60,7 @@ class Story:
             self.emergency_first,
             self.withdrawn_silent,
             self.former_partner_cannot_decrypt,
+            self.plan_dropped_silent,
             self.gateway_stopped_unkeyed,
         )
         try:
@@ -235,9 +236,24 @@ class Story:
             ok=agreed and 0 < opened == len(before) and later == 0 < len(after),
         )
 
+    def plan_dropped_silent(self) -> StepResult:
+        """One side takes the plan out of its file: nothing passes any more."""
+        self.progress.doing(Text("one agency drops the plan", "une agence abandonne le plan"))
+        self.world.set_plans(self.states, {})
+        parted = self.desk.over(THIRD)
+        tries = self._unheard((self.states, "radio-check-en"), (self.canada, "radio-check-fr"))
+        return StepResult(
+            id="plan-dropped-silent",
+            title=Text("One side drops the plan: nothing heard", "Plan abandonné : plus rien"),
+            expected=NOTHING,
+            measured=_silences(tries),
+            ok=parted and all(t.held for t in tries),
+        )
+
     def gateway_stopped_unkeyed(self) -> StepResult:
         """The gateway that keys a transmitter is ended: the transmitter is released."""
-        self.progress.doing(Text("a gateway is told to stop", "une passerelle reçoit l'arrêt"))
+        self.progress.doing(Text("a last agreement", "un dernier accord"))
+        agreed = self._agree(FOURTH)
         said = self._begin_long(self.states)
         keyed = self.world.radio(self.canada).busy
         at = self.world.end_gateway(self.canada, signal.SIGTERM)
@@ -245,7 +261,7 @@ class Story:
         until = said.end / RATE + AFTER_S
         self._until(until)
         after_ms, again = self._unkeyed(at, until)
-        ok = keyed and status == 0 and after_ms is not None and not again
+        ok = agreed and keyed and status == 0 and after_ms is not None and not again
         return StepResult(
             id="gateway-stopped-unkeyed",
             title=Text(
@@ -292,7 +308,7 @@ class Story:
         self.progress.doing(Text("the gateway comes back", "la passerelle revient"))
         self.world.start_gateway(self.canada)
         self.world.wait_ready()
-        agreed = self._agree(FOURTH)
+        agreed = self._agree(FIFTH)
         text = Text("The bridge is up; Ctrl-C ends it.", "Le pont est en service; Ctrl-C termine.")
         self.progress.note(text if agreed else Text("no agreement", "pas d'accord"), "bold")
         for side in self.world.sides:

@@ -115,16 +115,21 @@ def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
         "silent-with-one-consent",
         "heard-after-consent",
         "reply-heard",
+        "narrowed",
+        "emergency-first",
         "withdrawn-silent",
+        "former-partner-cannot-decrypt",
+        "plan-dropped-silent",
         "gateway-stopped-unkeyed",
         "never-keyed-unasked",
     ]
     assert status == (0 if report["ok"] else 1)
     # On a machine that is busy with other things voice may suffer; nothing else may.
     failed = {name for name, step in steps.items() if not step["ok"]}
-    assert failed <= {"heard-after-consent", "reply-heard"}, story.text()
+    voices = {"heard-after-consent", "reply-heard", "narrowed", "emergency-first"}
+    assert failed <= voices, story.text()
     for voice in report["voice"]:
-        assert len(voice["phrases"]) == voice["cor_to_ptt_ms"]["count"] == 4
+        assert len(voice["phrases"]) == voice["cor_to_ptt_ms"]["count"] >= 4
         assert all(phrase["median_ms"] is not None for phrase in voice["phrases"])
         # Frame, codec and play-out buffer: nothing is heard before it can be.
         assert voice["mouth_to_ear_ms"]["median"] >= 34.5
