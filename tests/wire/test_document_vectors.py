@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radiobridge.core import bridge_clock, patches, voice_keys
+from radiobridge.core import bridge_clock, emergency, measures, patches, voice_keys
 from radiobridge.core import documents as core_documents
 from radiobridge.model.ids import AgencyId, parse_gateway, parse_talkgroup
-from radiobridge.wire import canonical, documents, fields, roster, seal, terms, words
+from radiobridge.services import alarms as alarm_services
+from radiobridge.services import talkers
+from radiobridge.wire import alarms, canonical, documents, fields, roster, seal, terms, words
 from radiobridge.wire.documents import DocumentHeader, read_document, sign_document, type_of
 from tests.wire.vectors import load
 
@@ -92,6 +94,18 @@ def test_the_bodies_are_what_they_say() -> None:
         assert words.PatchWord.from_body(plain, "river").to_body() == plain
     grant = words.KeyGrant.from_body(VECTORS["words"]["key"], parse_talkgroup("ca.opp/TAC1"))
     assert grant.to_body() == VECTORS["words"]["key"]
+
+
+def test_words_about_emergencies() -> None:
+    raiser = parse_gateway("ca.opp/windsor")
+    for name in ("alarm", "cleared"):
+        plain = VECTORS["words"][name]
+        assert alarms.Alarm.from_body(plain, "5f3a9c01", raiser).to_body() == plain
+    by_hand = hashlib.sha256(b"ca.opp/windsor/5f3a9c01").hexdigest()[:32]
+    for name, topic in (("acknowledge", by_hand), ("demote", "c0ffee0123456789")):
+        plain = VECTORS["words"][name]
+        assert alarms.ack_from_body(plain, topic).to_body() == plain
+    assert DOCUMENTS["ack"]["topic"].endswith(f"/ack/{by_hand}")
 
 
 def test_terms() -> None:
@@ -166,6 +180,9 @@ EXPECTED = {
     "terms.canonical": VECTORS["terms"]["canonical"],
     "terms.hash": VECTORS["terms"]["hash"],
     "words.key": plain_json(VECTORS["words"]["key"]),
+    "words.alarm": plain_json(VECTORS["words"]["alarm"]),
+    "words.acknowledge": plain_json(VECTORS["words"]["acknowledge"]),
+    "ack.topic": DOCUMENTS["ack"]["topic"],
 }
 
 
@@ -188,6 +205,13 @@ def test_the_page_has_the_limits() -> None:
         "topics in a head": words.MAX_VERSIONS,
         "topics remembered for each sender": core_documents.MAX_TOPICS,
         "patches remembered for each gateway": patches.MAX_PATCHES,
+        "alarms remembered for each gateway": emergency.MAX_ALARMS,
+        "acknowledgements remembered for each gateway": emergency.MAX_ACKS,
+        "measures remembered for each gateway": measures.MAX_MEASURES,
+        "rank of an open microphone, s": emergency.OPEN_MICROPHONE_S,
+        "escalation of an alarm, ms": emergency.ESCALATE_MS,
+        "life of a document about an alarm, ms": alarm_services.LIFE_MS,
+        "life of a measure, ms": talkers.LIFE_MS,
         "ahead of our time, ms": documents.MAX_AHEAD_MS,
         "a head ahead of our time, ms": documents.HEAD_AHEAD_MS,
         "life of a voice key, ms": voice_keys.KEY_LIFE_MS,
