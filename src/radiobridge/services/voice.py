@@ -388,12 +388,21 @@ class VoicePlane:
             self._bind(heard)
         for spurt in list(self._live.values()):
             self._rerank(spurt, now)
+        for group in self._groups:
+            self._drop_excluded(group, now)
         for runner in self.runners.values():
             for claim in runner.down.claims():
                 if self._ports.ranks.standing(claim).here is Level.EXCLUDED:
                     runner.cut(claim, AbortReason.EXCLUDED, now)
             if self._ports.ranks.alarm_open(runner.talkgroup):
                 runner.floor_free(now)
+
+    def _drop_excluded(self, group: GroupFloor, now: float) -> None:
+        """Take the floor from who is not carried any more, one after the other."""
+        while (holder := group.holder) is not None:
+            if self._ports.ranks.standing(holder).everywhere is not Level.EXCLUDED:
+                return
+            group.released(holder, now)
 
     def _rerank(self, spurt: Outgoing, now: float) -> None:
         claim = spurt.claim
