@@ -85,7 +85,8 @@ def test_the_bodies_are_what_they_say() -> None:
     assert read.gateways[0].signing_key.hex() == VECTORS["gateway_public"]
     assert words.Presence.from_body(body["presence"]).to_body() == body["presence"]
     assert words.Head.from_body(body["head"]).to_body() == body["head"]
-    assert words.SpurtNotice.from_body(body["spurt"]).to_body() == body["spurt"]
+    for name in ("spurt", "talker"):
+        assert words.SpurtNotice.from_body(body[name]).to_body() == body[name]
     will = words.Presence.from_body(body["will"])
     version = words.presence_version(will.connection, words.WILL_SEQUENCE)
     assert (will.online, DOCUMENTS["will"]["version"]) == (False, version)
@@ -182,6 +183,7 @@ EXPECTED = {
     "words.key": plain_json(VECTORS["words"]["key"]),
     "words.alarm": plain_json(VECTORS["words"]["alarm"]),
     "words.acknowledge": plain_json(VECTORS["words"]["acknowledge"]),
+    "talker.payload": DOCUMENTS["talker"]["payload"],
     "ack.topic": DOCUMENTS["ack"]["topic"],
 }
 

@@ -1,5 +1,6 @@
 """What gateways say: read as written, and nothing that is not exactly such a word."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import RadioName, TalkgroupId, parse_gateway, parse_talkgroup
 from radiobridge.model.patch import Access, Recording
 from radiobridge.model.voice import TalkClass
-from radiobridge.wire.canonical import Body, dump, encode_bytes, parse
+from radiobridge.wire.canonical import Body, Json, dump, encode_bytes, parse
 from radiobridge.wire.topics import key_topic
 from radiobridge.wire.words import (
     MAX_EPOCH,
@@ -82,7 +83,14 @@ def test_other_words_both_ways() -> None:
     assert KeyGrant.from_body(wire(GRANT.to_body()), TAC1) == GRANT
     assert Presence.from_body(wire(PRESENCE.to_body())) == PRESENCE
     assert Head.from_body(wire(HEAD.to_body())) == HEAD
-    assert SpurtNotice.from_body(wire(NOTICE.to_body())) == NOTICE
+    named = replace(NOTICE, talker="mdc:1234")
+    known = replace(NOTICE, talker="p25:BEE00.2D1.1234567", alias="Unité 12 – Tremblay")
+    for notice in (NOTICE, named, known):
+        assert SpurtNotice.from_body(wire(notice.to_body())) == notice
+
+
+def test_a_talker_that_is_not_known_is_not_said() -> None:
+    assert {"talker", "alias"}.isdisjoint(NOTICE.to_body())
 
 
 def test_a_word_of_another_patch() -> None:
@@ -210,6 +218,30 @@ def test_a_full_head_fits_into_a_document() -> None:
 def test_bad_notice(change: Body) -> None:
     with pytest.raises(RemoteProtocolError):
         SpurtNotice.from_body({**NOTICE.to_body(), **change})
+
+
+HOSTILE: list[Json] = [
+    "", " ", "a\nb", "\x1b[31m", "\u202eetirw", "a\u200bb", "<b>Unit</b>", "[red]Unit", "a&b", "a/b",
+    "../../etc/passwd", "a\\b", "a..b", "a  b", "$(x)", "x" * 65, "x" * 1_000_000, "e\u0301", 12,
+    [], {},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:24])
+def test_names_that_could_act_are_refused(text: Json) -> None:
+    body = {**NOTICE.to_body(), "talker": "mdc:1234"}
+    with pytest.raises(RemoteProtocolError, match="bad-body"):
+        SpurtNotice.from_body({**body, "alias": text})
+    with pytest.raises(RemoteProtocolError, match="bad-body"):
+        SpurtNotice.from_body({**body, "talker": text})
+    if isinstance(text, str):
+        with pytest.raises(RemoteProtocolError, match="bad-body"):
+            SpurtNotice.from_body({**body, "talker": f"name:{text}"})
+
+
+def test_an_alias_of_nobody() -> None:
+    with pytest.raises(RemoteProtocolError, match="bad-body"):
+        SpurtNotice.from_body({**NOTICE.to_body(), "alias": "Unit 12"})
 
 
 @given(st.integers(0, 2**32), st.integers(1, 2**21))

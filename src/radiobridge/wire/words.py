@@ -10,6 +10,7 @@ from enum import StrEnum
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import PatchId, RadioName, TalkgroupId, check_id, parse_talkgroup
 from radiobridge.model.patch import Access, Recording, Terms
+from radiobridge.model.talker import is_clean, is_talker
 from radiobridge.model.voice import MAX_PRIORITY, TalkClass
 from radiobridge.wire.canonical import Body, Json, encode_bytes
 from radiobridge.wire.documents import type_of
@@ -258,10 +259,15 @@ class SpurtNotice:
     state: SpurtState
     reason: str = ""
     """Why it was refused or cut, one short constant."""
+    talker: str = ""
+    """Who talks, once known: a talker id (`model.talker`), from the gateway that hears it off the
+    air."""
+    alias: str = ""
+    """What that gateway's people call the talker."""
 
     def to_body(self) -> Body:
         """Return the body to sign."""
-        return {
+        body: Body = {
             "talkgroup": str(self.talkgroup),
             "start": self.start_ms,
             "class": class_to_word(self.talk_class),
@@ -270,6 +276,11 @@ class SpurtNotice:
             "state": self.state.value,
             "reason": self.reason,
         }
+        if self.talker:
+            body["talker"] = self.talker
+        if self.alias:
+            body["alias"] = self.alias
+        return body
 
     @classmethod
     def from_body(cls, body: Body) -> "SpurtNotice":
@@ -283,9 +294,26 @@ class SpurtNotice:
             radio=RadioName(fields.parsed("radio", check_id)),
             state=fields.choice("state", SpurtState),
             reason=fields.text("reason", longest=64),
+            talker=fields.parsed("talker", _talker) if fields.has("talker") else "",
+            alias=fields.parsed("alias", _alias) if fields.has("alias") else "",
         )
         fields.done()
+        if notice.alias and not notice.talker:
+            raise RemoteProtocolError("bad-body", "an alias of nobody")
         return notice
+
+
+def _talker(text: str) -> str:
+    if not is_talker(text):
+        raise RemoteProtocolError("bad-body", "talker")
+    return text
+
+
+def _alias(text: str) -> str:
+    """Return an alias; one that could act on a screen or in a log is refused, not mended."""
+    if not is_clean(text):
+        raise RemoteProtocolError("bad-body", "alias")
+    return text
 
 
 def _limits(fields: Fields) -> tuple[Limit, ...]:
