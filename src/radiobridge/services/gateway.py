@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 HEAD_S = 30.0
 HEAD_LIFE_MS = 90_000
+CONNECTION_KEY = "presence-connection"
 PRESENCE_LIFE_MS = 366 * 24 * 3600 * 1000
 """A will is signed when its connection begins, and must still count when it ends."""
 NOTICE_LIFE_MS = 60_000
@@ -107,6 +108,8 @@ class Gateway:
         self._links: dict[str, Link] = {}
         self._link_states: dict[str, _LinkState] = {}
         self._connections: dict[str, _Connection] = {}
+        stored = store.get(CONNECTION_KEY)
+        self._connections_before = int(stored) if stored and stored.isdecimal() else 0
         self._shown: tuple[RadioPresence, ...] = ()
         self._presence = PresenceBook()
         self._switch = KillSwitch(voice.runners, store, auditor)
@@ -146,7 +149,10 @@ class Gateway:
         await self.emergency.settle()
         await self._tasks.settle()
         self._auditor.stopped()
+        last = max((one.number for one in self._connections.values()), default=0)
         try:
+            # Who starts again within the second must not look older than this goodbye.
+            await self._store.put(CONNECTION_KEY, str(last))
             await self._bridge.persist()
         except StoreError as error:
             log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
@@ -276,7 +282,8 @@ class Gateway:
         """Return topic and payload of this gateway's presence on a link (spi.LinkSink)."""
         known = self._connections.get(link)
         if known is None or known.given != connection:
-            number = max(known.number + 1 if known else 0, self._bridge.now_ms() // 1000)
+            last = known.number if known is not None else self._connections_before
+            number = max(last + 1, self._bridge.now_ms() // 1000)
             known = self._connections[link] = _Connection(number, 0, connection)
         known.sequence = known.sequence + 1 if online else known.sequence
         return self._presence_document(link, known, online=online)
