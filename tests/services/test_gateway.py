@@ -188,12 +188,16 @@ async def test_a_will_is_valid_when_its_connection_ends_long_after() -> None:
 
 
 @in_virtual_time
-async def test_versions_of_presence_grow_over_a_restart() -> None:
+@pytest.mark.parametrize("after_s", [0, 1])
+async def test_versions_of_presence_grow_over_a_restart(after_s: int) -> None:
+    """Also within the second that a connection takes its number from."""
     made = await world()
     topic = presence_topic(made.windsor.id, "b0")
-    before = said(made.windsor, topic, made.brokers[0].retained[topic]).header.version
     await made.windsor.gateway.stop()
-    await asyncio.sleep(1)
+    await made.windsor.start()
+    await made.windsor.gateway.stop()
+    before = said(made.windsor, topic, made.brokers[0].retained[topic]).header.version
+    await asyncio.sleep(after_s)
     await made.windsor.start()
     after = said(made.windsor, topic, made.brokers[0].retained[topic]).header.version
     assert after > before
