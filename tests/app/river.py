@@ -114,8 +114,8 @@ class River(World):
             self._stack.callback(broker.stop)
             self.brokers.append(broker)
         for side in self.sides:
-            self._home(side).mkdir(mode=0o700, exist_ok=True)
-            secret = self._home(side) / "broker.password"
+            self.home(side).mkdir(mode=0o700, exist_ok=True)
+            secret = self.home(side) / "broker.password"
             secret.touch(mode=0o600)
             secret.write_text(self.passwords[str(side.gateway)], encoding="utf-8")
         return {side.unit: self._links(side, authority) for side in self.sides}
@@ -203,10 +203,6 @@ class River(World):
         return all(patch_in_force(self.gateway(side).status(), patch) for side in self.sides)
 
     # -- files -------------------------------------------------------------------------------
-
-    def home(self, side: Side) -> Path:
-        """Return the folder of an agency's files."""
-        return self._home(side)
 
     def config(self, side: Side) -> Json:
         """Return the gateway's file."""
