@@ -1,12 +1,7 @@
 """`radiobridge demo`: play the story, tell what held, leave nothing behind."""
 
-import contextlib
-import signal
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,27 +10,14 @@ from rich.console import Console
 from radiobridge.cli.words import language, say
 from radiobridge.errors import ConfigError, RadioBridgeError
 from radiobridge.text import Language, Text
-from radiobridge_sim.agencies import CBP, OPP, Side
-from radiobridge_sim.cables import INTERFACES
+from radiobridge_sim import stage
+from radiobridge_sim.agencies import Side
 from radiobridge_sim.demo.outcome import write_outcome
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.story import Story
 from radiobridge_sim.world import World
 
 DONE, FAILED = 0, 1
-LONGEST_FOLDER = 60
-"""Bytes of the folder for temporary files; what is added to it is less than 45."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class StoppedError(BaseException):
-    """A signal asks us to end. Not an Exception, so that nothing but the end catches it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
 
 demo = typer.Typer(add_completion=False)
 """The command, as the entry point group `radiobridge.commands` has it."""
@@ -98,9 +80,9 @@ def run_demo(
     """Play the story; exit status 0 only if all of it held."""
     progress = Progress(Console(), lang or language())
     try:
-        with _signals_raise():
-            status = _run(progress, _folder(out), _sides(radios), once=once)
-    except StoppedError as stopped:
+        with stage.signals_raise():
+            status = _run(progress, _folder(out), stage.sides(radios), once=once)
+    except stage.StoppedError as stopped:
         progress.note(Text("stopped", "arrêté"), "yellow")
         status = 128 + stopped.number
     raise typer.Exit(status)
@@ -118,41 +100,11 @@ def _folder(out: Path | None) -> Path | None:
     return out
 
 
-def _sides(radios: str) -> tuple[Side, Side]:
-    canadian, comma, american = radios.partition(",")
-    if not comma or not {canadian, american} <= set(INTERFACES):
-        raise ConfigError(
-            f"--radios {radios}: right would be two of {', '.join(INTERFACES)}, as in ccdi,usrp",
-            f"--radios {radios} : il faudrait deux de {', '.join(INTERFACES)}, comme ccdi,usrp",
-        )
-    return replace(OPP, interface=canadian), replace(CBP, interface=american)
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into StoppedError; the first counts, the rest is ignored."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        _ignore_signals()
-        raise StoppedError(number)
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _ignore_signals() -> None:
-    """Let nothing interrupt the end."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
 def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once: bool) -> int:
     failure: RadioBridgeError | None = None
-    with tempfile.TemporaryDirectory(prefix="radiobridge-demo-", dir=_short_folder()) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="radiobridge-demo-", dir=stage.short_folder()
+    ) as folder:
         world = World(Path(folder), sides)
         story = Story(world, progress)
         try:
@@ -164,18 +116,12 @@ def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once
         except RadioBridgeError as error:
             failure = error
         finally:
-            _ignore_signals()
+            stage.ignore_signals()
             progress.close()
             world.stop()
             if out is not None:
                 write_outcome(out, story, failure, progress.language)
     return _tell(progress, story, failure, out)
-
-
-def _short_folder() -> str | None:
-    """Return where temporary files go: the path of a UNIX socket holds 107 bytes, no more."""
-    usual = tempfile.gettempdir()
-    return usual if len(usual.encode()) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 - mkdtemp's
 
 
 def _end(story: Story) -> None:

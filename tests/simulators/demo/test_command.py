@@ -17,8 +17,9 @@ import pytest
 
 from radiobridge.errors import ConfigError
 from radiobridge.text import Language
-from radiobridge_sim.demo.command import _short_folder, run_demo
+from radiobridge_sim.demo.command import run_demo
 from radiobridge_sim.sound import RATE
+from radiobridge_sim.stage import short_folder
 
 pytestmark = pytest.mark.real
 
@@ -198,6 +199,6 @@ def test_a_deep_folder_for_temporary_files_is_not_used(
     deep = tmp_path / ("d" * 80)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    assert _short_folder() == "/tmp"
+    assert short_folder() == "/tmp"
     monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
-    assert _short_folder() == "/var/tmp"
+    assert short_folder() == "/var/tmp"
