@@ -1,0 +1,161 @@
+"""`radiobridge bench`: measure, and say whether the targets are met on this machine."""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from radiobridge.cli.words import language, say
+from radiobridge.text import Language, Text
+from radiobridge_sim import stage
+from radiobridge_sim.bench.micro import run_micro
+from radiobridge_sim.bench.path import run_path
+from radiobridge_sim.bench.report import (
+    Section,
+    all_ok,
+    micro_section,
+    path_sections,
+    show,
+    to_json,
+)
+from radiobridge_sim.demo.progress import Progress
+from radiobridge_sim.world import World
+
+DONE, FAILED = 0, 1
+SPURTS, QUICK_SPURTS = 20, 4
+BATCHES, QUICK_BATCHES = 25, 5
+
+
+class Part(StrEnum):
+    """What can be measured alone."""
+
+    MICRO = "micro"
+    PATH = "path"
+
+
+bench = typer.Typer(add_completion=False)
+"""The command, as the entry point group `radiobridge.commands` has it."""
+
+
+@bench.command(
+    help=say(
+        "Measure what voice costs on this machine, and how late it is. Needs no hardware, broker "
+        "or network: two brokers and two gateways run as processes, radios are simulated. Exit "
+        "status 1 when a target is missed. Nothing else should run on the machine meanwhile.",
+        "Mesurer ce que coûte la voix sur cette machine, et son retard. Sans matériel, courtier "
+        "ni réseau : deux courtiers et deux passerelles tournent comme processus, les radios sont "
+        "simulées. État 1 si une cible est manquée. Rien d'autre ne devrait tourner sur la "
+        "machine pendant ce temps.",
+    ),
+    epilog=say("Example", "Exemple") + ": radiobridge bench --spurts 40 --radios usrp,usrp",
+)
+def run_bench(
+    *,
+    spurts: Annotated[
+        int | None,
+        typer.Option(
+            "--spurts",
+            min=1,
+            max=1000,
+            metavar="N",
+            help=say(
+                f"Spurts in each direction; {SPURTS} when left out.",
+                f"Messages dans chaque sens; {SPURTS} par défaut.",
+            ),
+        ),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help=say(
+                f"A first impression: {QUICK_SPURTS} spurts, less than a minute.",
+                f"Une première impression : {QUICK_SPURTS} messages, moins d'une minute.",
+            ),
+        ),
+    ] = False,
+    only: Annotated[
+        Part | None,
+        typer.Option(
+            "--only",
+            help=say(
+                "Costs of single calls, or the whole path.",
+                "Coûts d'appels isolés, ou le trajet entier.",
+            ),
+        ),
+    ] = None,
+    radios: Annotated[
+        str,
+        typer.Option(
+            "--radios",
+            metavar="CA,US",
+            help=say(
+                "What keys the Canadian and the American radio: ccdi, lines or usrp.",
+                "Ce qui active la radio canadienne et l'américaine : ccdi, lines ou usrp.",
+            ),
+        ),
+    ] = "ccdi,usrp",
+    as_json: Annotated[
+        bool, typer.Option("--json", help=say("Print JSON.", "Afficher en JSON."))
+    ] = False,
+    lang: Annotated[
+        Language | None,
+        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
+    ] = None,
+) -> None:
+    """Measure; exit status 0 only if every target is met."""
+    sides = stage.sides(radios)
+    # What goes on is told on stderr, so that the result can be piped.
+    progress = Progress(Console(stderr=True), lang or language())
+    wanted = set(Part) if only is None else {only}
+    count = spurts or (QUICK_SPURTS if quick else SPURTS)
+    sections: list[Section] = []
+    try:
+        with (
+            stage.signals_raise(),
+            tempfile.TemporaryDirectory(
+                prefix="radiobridge-bench-", dir=stage.short_folder()
+            ) as folder,
+        ):
+            if Part.MICRO in wanted:
+                batches = QUICK_BATCHES if quick else BATCHES
+                costs = run_micro(Path(folder), batches, progress.doing)
+                sections.append(micro_section(costs))
+            if Part.PATH in wanted:
+                world = World(Path(folder), sides)
+                sections += _path(world, count, progress.doing)
+    except stage.StoppedError as stopped:
+        progress.note(Text("stopped", "arrêté"), "yellow")
+        raise typer.Exit(128 + stopped.number) from None
+    finally:
+        progress.close()
+    _tell(sections, progress.language, as_json=as_json)
+    raise typer.Exit(DONE if all_ok(sections) else FAILED)
+
+
+def _path(world: World, spurts: int, doing: Callable[[Text], None]) -> list[Section]:
+    try:
+        return path_sections(run_path(world, spurts, doing))
+    finally:
+        stage.ignore_signals()
+        world.stop()
+
+
+def _tell(sections: Sequence[Section], wanted: Language, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(to_json(sections, wanted), ensure_ascii=False, indent=2))
+        return
+    show(sections, wanted, Console(highlight=False))
+    if all_ok(sections):
+        typer.echo(Text("Every target is met.", "Toutes les cibles sont atteintes.").to(wanted))
+    else:
+        missed = Text(
+            "A target is missed. See docs/benchmarks.md for what the figures mean.",
+            "Une cible est manquée. Voir docs/benchmarks.md pour le sens des chiffres.",
+        )
+        typer.echo(missed.to(wanted))
