@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from radiobridge.errors import LocalProtocolError, RemoteProtocolError
 from radiobridge.media.level import level_dbfs
-from radiobridge.media.opus import MAX_PACKET, OpusDecoder, OpusEncoder
+from radiobridge.media.opus import MAX_PACKET, SIGNALLING_BITRATE, OpusDecoder, OpusEncoder
 from radiobridge.media.tone import Tone, silence
 from radiobridge.model.voice import RADIO_RATES, PcmFrame
 
@@ -183,3 +183,19 @@ def test_settings_out_of_range_are_refused() -> None:
 def test_a_view_that_is_not_contiguous_encodes_as_its_samples() -> None:
     wide = np.repeat(Tone(8000).frame(), 2)
     assert OpusEncoder(8000).encode(wide[::2]) == OpusEncoder(8000).encode(wide[::2].copy())
+
+
+def test_signalling_gets_more_bits_and_voice_after_it_no_more() -> None:
+    rng = np.random.default_rng(1)
+    frames = [(rng.normal(size=160) * 3000).astype(np.int16) for _ in range(90)]
+    encoder = OpusEncoder(8000, bitrate=10_000)
+    sizes = [len(encoder.encode(frame, signalling=30 <= n < 60)) for n, frame in enumerate(frames)]
+    before, better, after = (sum(sizes[n + 5 : n + 30]) / 25 * 400 for n in (0, 30, 60))
+    assert better == pytest.approx(SIGNALLING_BITRATE, rel=0.2)
+    assert max(before, after) < 13_000
+
+
+def test_signalling_never_gets_less_than_voice() -> None:
+    frame = Tone(8000).frame()
+    plain, other = (OpusEncoder(8000, bitrate=32_000) for _ in range(2))
+    assert plain.encode(frame) == other.encode(frame, signalling=True)

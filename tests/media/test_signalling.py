@@ -14,6 +14,7 @@ from radiobridge.media.ctcss import TONES_HZ, CtcssDetector
 from radiobridge.media.dtmf import HIGH_HZ, LOW_HZ, DtmfDecoder
 from radiobridge.media.level import level_dbfs
 from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket, mdc_burst
+from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.signalling import SignallingFilter
 from radiobridge.media.tone import Tone, tones
 from radiobridge.media.two_tone import TwoToneDecoder
@@ -55,6 +56,33 @@ def test_what_was_heard_is_told_allowed_or_not() -> None:
             keeper.process(frame, allow=allow)
             found += [type(signal).__name__ for signal in keeper.signals]
         assert found == ["MdcPacket", "DtmfSymbol"]
+
+
+@pytest.mark.parametrize(("rate", "bitrate"), [(8000, 10_000), (48_000, 10_000), (48_000, 16_000)])
+def test_what_is_allowed_crosses_opus(rate: int, bitrate: int) -> None:
+    """Frames that hold signalling get a better bit rate: hardly a bit is wrong at the far end."""
+    words, repaired = spoken(rate)[: rate // 2], 0
+    for seed in range(10):
+        packet = MdcPacket(op=0x01, arg=0x80, unit=0x2000 + seed)
+        wave = np.concatenate([words, mdc_burst(packet, rate), words])
+        keeper, far, found = SignallingFilter(rate), Mdc1200Decoder(rate), []
+        encoder, decoder = OpusEncoder(rate, bitrate=bitrate), OpusDecoder(rate)
+        for frame in received(wave, rate, snr_db=20.0, seed=seed):
+            passed = keeper.process(frame, allow=True)
+            found += far.feed(decoder.decode(encoder.encode(passed, signalling=keeper.active)))
+        assert [one.unit for one in found] == [packet.unit]
+        repaired += found[0].repaired
+    assert repaired < 10
+
+
+def test_the_level_is_that_of_the_voice() -> None:
+    keeper = SignallingFilter(8000)
+    for frame in framed(tones(8000, [(1000.0, -20.0), (100.0, -20.0)], 0.5), 8000):
+        keeper.process(frame, allow=True)
+    assert keeper.voice_dbfs == pytest.approx(-20.0, abs=0.1)
+    for _ in range(20):
+        keeper.process(np.zeros(160, np.int16), allow=True)
+    assert keeper.voice_dbfs < -100.0
 
 
 # --- not allowed: nothing that a decoder could act on ---------------------------------------------

@@ -221,9 +221,9 @@ def test_bad_notice(change: Body) -> None:
 
 
 HOSTILE: list[Json] = [
-    "", " ", "a\nb", "\x1b[31m", "\u202eetirw", "a\u200bb", "<b>Unit</b>", "[red]Unit", "a&b", "a/b",
-    "../../etc/passwd", "a\\b", "a..b", "a  b", "$(x)", "x" * 65, "x" * 1_000_000, "e\u0301", 12,
-    [], {},
+    "", " ", "a\nb", "\x1b[31m", "\u202eetirw", "a\u200bb", "<b>Unit</b>", "[red]Unit", "a&b",
+    "a/b", "../../etc/passwd", "a\\b", "a..b", "a  b", "$(x)", "x" * 65, "x" * 1_000_000,
+    "e\u0301", 12, [], {},
 ]  # fmt: skip
 
 

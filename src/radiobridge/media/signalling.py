@@ -16,6 +16,7 @@ Only the frame at hand is judged, so nothing is delayed. How rarely speech is hi
 for how short a time, is in docs/signalling.md.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from radiobridge.media.ctcss import CtcssDetector
 from radiobridge.media.dtmf import DtmfDecoder, DtmfSymbol
 from radiobridge.media.filters import Iir, Prototype, high_pass
+from radiobridge.media.level import FLOOR_DBFS, FULL_SCALE
 from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket
 from radiobridge.media.resample import To8k
 from radiobridge.media.tone import TEST_TONE_HZ
@@ -77,6 +79,12 @@ class _Silence:
     silent: bool = False
 
 
+def _level_dbfs(samples: NDArray[np.float64]) -> float:
+    """Return the level of samples that have no mean; see `media.level`."""
+    power = float(samples.dot(samples)) / (samples.size * FULL_SCALE * FULL_SCALE / 2.0)
+    return max(FLOOR_DBFS, 10.0 * math.log10(power)) if power > 0.0 else FLOOR_DBFS
+
+
 class SignallingFilter:
     """Hears all signalling of one radio's receiver, and keeps it from where it must not go."""
 
@@ -86,6 +94,8 @@ class SignallingFilter:
         """What ended in the last frame."""
         self.silenced = 0
         """Frames that were silenced."""
+        self.voice_dbfs = FLOOR_DBFS
+        """Level of the last frame as received, without what lies below 300 Hz."""
         self._rate = rate
         self._to_8k = To8k(rate)
         self._mdc = Mdc1200Decoder(rate)
@@ -121,6 +131,7 @@ class SignallingFilter:
         self._hear(frame)
         # The filter runs on while it is not needed: switched on in mid-voice it would click.
         cleaned = self._high_pass.feed(frame.astype(np.float64))
+        self.voice_dbfs = _level_dbfs(cleaned)
         before, self._silence.silent = self._silence.silent, self.active and not allow
         if allow:
             return frame
