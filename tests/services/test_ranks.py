@@ -216,19 +216,23 @@ def test_who_was_cut_off_comes_back_with_a_higher_rank_only() -> None:
     """Still pressing the key when the alarm comes: the same spurt asks for the floor again."""
     low = Claim(WINDSOR, TAC2, 1, TalkClass.IMMINENT_PERIL, 0)
     asked: list[TalkClass] = []
+
+    def refused(claim: Claim, _media_time: int) -> bool:
+        asked.append(claim.talk_class)
+        return False
+
     ports = OutgoingPorts(
-        allowed=lambda claim, _time: asked.append(claim.talk_class) is not None,
+        allowed=refused,
         key=lambda: None,
         writer=lambda _claim, _grant: None,  # type: ignore[arg-type,return-value]  # never called without a key
         publish=lambda _packet: None,
     )
     spurt = Outgoing(low, ports)
     spurt.frame(b"x")
-    assert spurt.cut
     spurt.rank(replace(low, talk_class=TalkClass.NORMAL))
-    assert spurt.cut
+    spurt.frame(b"x")
+    assert asked == [TalkClass.IMMINENT_PERIL]
     spurt.rank(replace(low, talk_class=TalkClass.EMERGENCY))
-    assert not spurt.cut
     spurt.frame(b"x")
     assert asked == [TalkClass.IMMINENT_PERIL, TalkClass.EMERGENCY]
     spurt.bar()

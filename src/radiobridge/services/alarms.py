@@ -18,7 +18,7 @@ from radiobridge.errors import CommandError, RemoteProtocolError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.voice import Claim
 from radiobridge.services.clock import BridgeTime
-from radiobridge.services.own_documents import OwnDocuments
+from radiobridge.services.own_documents import OwnDocument, OwnDocuments
 from radiobridge.services.timer import OneTimer
 from radiobridge.wire.alarms import (
     MAX_RAISES,
@@ -28,9 +28,10 @@ from radiobridge.wire.alarms import (
     AlarmKind,
     Rank,
     Verdict,
+    ack_from_body,
 )
 from radiobridge.wire.documents import DocumentHeader
-from radiobridge.wire.topics import ack_topic, alarm_topic
+from radiobridge.wire.topics import TopicKind, ack_topic, alarm_topic
 
 log = structlog.get_logger()
 
@@ -104,6 +105,11 @@ class Alarms:
         self._book.ack(
             self._me, word, version=version, expires_ms=expires_ms, now_ms=self._bridge.now_ms()
         )
+
+    def start(self) -> None:
+        """Begin: what was restored was told before, except that nobody has answered meanwhile."""
+        self._book.tick(0)
+        self.follow()
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -294,12 +300,34 @@ class Alarms:
         self._timer.set(None if due is None else self._bridge.monotonic_at(due))
 
     def _renew(self, states: tuple[AlarmState, ...], now_ms: int) -> None:
-        """Let no open alarm end because its document does."""
+        """Let no open alarm, or what we said about it, end because a document does."""
         for state in states:
-            topic = alarm_topic(self._me, state.alarm.alarm)
-            expires_ms = self._documents.expires_ms(topic)
-            if state.open and expires_ms is not None and expires_ms < now_ms + LIFE_MS // 2:
-                self._documents.renew(topic, now_ms + LIFE_MS)
+            alarm = state.alarm
+            ack = Acknowledgement(alarm=alarm.alarm, raiser=alarm.raiser, token=alarm.token)
+            for topic in (alarm_topic(self._me, alarm.alarm), ack_topic(self._me, ack.id)):
+                document = self._documents.said(topic) if state.open else None
+                if document is not None and document.expires_ms < now_ms + LIFE_MS // 2:
+                    self._renew_document(document, now_ms + LIFE_MS)
+
+    def _renew_document(self, document: OwnDocument, expires_ms: int) -> None:
+        topic = document.parsed
+
+        def counts(version: int) -> None:
+            if topic.kind is TopicKind.ALARM:
+                alarm = Alarm.from_body(document.body, topic.name, self._me)
+                self.restore_alarm(alarm, version, expires_ms)
+                return
+            ack = ack_from_body(document.body, topic.name)
+            if isinstance(ack, Acknowledgement):
+                self.restore_ack(ack, version, expires_ms)
+
+        self._documents.say(
+            document.topic,
+            document.body,
+            document.talkgroup,
+            expires_ms=expires_ms,
+            counts=counts,
+        )
 
 
 def _raised(me: GatewayId, cause: Cause, known: AlarmState | None, now_ms: int) -> Alarm:

@@ -142,7 +142,7 @@ class Emergency:
                 self._restore(document)
             except RadioBridgeError as error:
                 log.error("document-not-restored", topic=document.topic, error=str(error))  # noqa: TRY400
-        self._alarms.follow()
+        self._alarms.start()
         self.talkers.follow()
 
     def _restore(self, document: OwnDocument) -> None:
@@ -277,13 +277,13 @@ class Emergency:
             kind=AlarmKind.FIELD, talkgroup=talkgroup, talker=talker, alias=alias[:64], by=by
         )
         state, task = self._alarms.raise_alarm(cause)
-        return await self._answer(state.alarm.alarm, state.alarm.raiser, task)
+        return await self._answer(state, task)
 
     async def acknowledge(self, alarm: str, request: object, by: str) -> Json:
         """Say that somebody here has seen an alarm and takes care of it."""
         state = self._found(alarm, Asked(request))
         task = self._alarms.acknowledge(state, by) if state.open else None
-        return await self._answer(*reversed(state.key), task)
+        return await self._answer(state, task)
 
     async def clear(self, alarm: str, request: object, by: str) -> Json:
         """Say that an alarm of our agency is over: valid or false, and why."""
@@ -291,7 +291,7 @@ class Emergency:
         verdict, reason = asked.choice("verdict", Verdict), asked.text("reason")
         state = self._found(alarm, asked)
         task = self._alarms.clear(state, verdict, reason, by) if state.open else None
-        return await self._answer(*reversed(state.key), task)
+        return await self._answer(state, task)
 
     async def decide(self, verb: str, request: object, by: str) -> Json:
         """Demote, exclude or restore one talker."""
@@ -325,11 +325,11 @@ class Emergency:
                 f"nothing was restored: {error}", f"rien n'a été rétabli : {error.text.fr}"
             ) from error
 
-    async def _answer(
-        self, alarm: str, raiser: GatewayId, task: "asyncio.Task[None] | None"
-    ) -> Json:
+    async def _answer(self, state: AlarmState, task: "asyncio.Task[None] | None") -> Json:
+        """Return an alarm as it is now, and whether what was said about it is on the disk."""
         durable = True if task is None else await settled(task)
-        return {**_alarm_view(self._alarms.find(alarm, raiser)), "durable": durable}
+        now = self._alarms.find(state.alarm.alarm, state.alarm.raiser)
+        return {**_alarm_view(now), "durable": durable}
 
     def _found(self, alarm: str, asked: Asked) -> AlarmState:
         raiser = asked.parsed("raiser", parse_gateway) if asked.has("raiser") else None

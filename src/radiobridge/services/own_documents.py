@@ -8,7 +8,7 @@ storing are in this order: what is said in an emergency counts here before anyth
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -144,44 +144,23 @@ class OwnDocuments:
             if document.expires_ms <= now_ms:
                 self.forget(topic)
             elif self._audience(document.talkgroup).keys() - document.recipients:
-                self._again(document, document.expires_ms)
+                self._again(document)
 
-    def renew(self, topic: str, expires_ms: int) -> None:
-        """Let what was said on a topic count until then."""
-        document = self._said.get(topic)
-        if document is not None:
-            self._again(document, expires_ms)
-
-    def expires_ms(self, topic: str) -> int | None:
-        """Return until when what was said on a topic counts."""
-        document = self._said.get(topic)
-        return None if document is None else document.expires_ms
+    def said(self, topic: str) -> OwnDocument | None:
+        """Return what was said on a topic last."""
+        return self._said.get(topic)
 
     def forget(self, topic: str) -> None:
         """Say no more on a topic."""
         if self._said.pop(topic, None) is not None:
             self._tasks.spawn(self._put(topic, "", lambda: topic not in self._said))
 
-    def _again(self, document: OwnDocument, expires_ms: int) -> None:
-        again = OwnDocument(
-            topic=document.topic,
-            body=document.body,
-            talkgroup=document.talkgroup,
-            version=self._papers.next_version(),
-            expires_ms=expires_ms,
-        )
-        self._publish(again)
+    def _again(self, document: OwnDocument) -> None:
+        self._publish(replace(document, version=self._papers.next_version()))
 
     def _publish(self, document: OwnDocument) -> "asyncio.Task[None]":
         audience = self._audience(document.talkgroup)
-        said = OwnDocument(
-            topic=document.topic,
-            body=document.body,
-            talkgroup=document.talkgroup,
-            version=document.version,
-            expires_ms=document.expires_ms,
-            recipients=frozenset(audience),
-        )
+        said = replace(document, recipients=frozenset(audience))
         self._said[document.topic] = said
         try:
             self._seal(said, audience)
