@@ -24,6 +24,7 @@ from radiobridge.model.ids import (
     parse_talkgroup,
 )
 from radiobridge.model.interface import RadioAlarm
+from radiobridge.model.talker import clean
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.alarms import AlarmPorts, Alarms, Cause
 from radiobridge.services.asked import Asked
@@ -235,7 +236,7 @@ class Emergency:
     def noticed(self, sender: GatewayId, notice: SpurtNotice) -> None:
         """Take a notice of another gateway: who speaks in its spurt."""
         if notice.talkgroup.agency == sender.agency:
-            names = by_radio(sender, notice.radio), getattr(notice, "talker", "")
+            names = by_radio(sender, notice.radio), notice.talker
             self.talkers.identified(sender, notice.talkgroup, notice.start_ms, *names)
 
     def _told(self, event: AlarmEvent) -> None:
@@ -271,11 +272,9 @@ class Emergency:
         asked = Asked(request)
         talkgroup = self._talkgroup(asked)
         talker = asked.parsed("talker", parse_talker, "") if asked.has("talker") else ""
-        alias = asked.text("alias", "-") if asked.has("alias") else ""
+        alias = clean(asked.text("alias")) if asked.has("alias") else ""
         asked.done()
-        cause = Cause(
-            kind=AlarmKind.FIELD, talkgroup=talkgroup, talker=talker, alias=alias[:64], by=by
-        )
+        cause = Cause(kind=AlarmKind.FIELD, talkgroup=talkgroup, talker=talker, alias=alias, by=by)
         state, task = self._alarms.raise_alarm(cause)
         return await self._answer(state, task)
 

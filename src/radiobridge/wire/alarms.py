@@ -7,7 +7,6 @@ RemoteProtocolError.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -21,17 +20,16 @@ from radiobridge.model.ids import (
     parse_gateway,
     parse_talkgroup,
 )
+from radiobridge.model.talker import is_clean, is_talker
 from radiobridge.wire.canonical import Body, encode_bytes
 from radiobridge.wire.fields import Fields
 
 TOKEN = 16
 """Bytes of an alarm's token."""
 
-MAX_ALIAS = 64
-MAX_TALKER = 72
 MAX_RAISES = 1_000_000
 
-_TALKER = re.compile(r"[a-z][a-z0-9]{1,7}:\S(.*\S)?", re.ASCII | re.DOTALL)
+_RADIO = "radio:"
 
 
 class AlarmKind(StrEnum):
@@ -83,7 +81,7 @@ class Alarm:
     radio: RadioName | None
     """The donor radio that heard it; None when it was raised by a command."""
     talker: str
-    """Typed: `mdc:1234`, `radio:windsor/tac1`; empty when unknown."""
+    """A talker id (`model.talker`) or `radio:windsor/tac1`; empty when unknown."""
     alias: str
     raised_ms: int
     """When it was raised last."""
@@ -141,7 +139,7 @@ class Alarm:
             talkgroup=fields.parsed("talkgroup", parse_talkgroup),
             radio=RadioName(fields.parsed("radio", check_id)) if fields.has("radio") else None,
             talker=_talker_or_none(fields),
-            alias=fields.text("alias", longest=MAX_ALIAS),
+            alias=fields.parsed("alias", _alias),
             raised_ms=fields.integer("raised"),
             raises=fields.integer("raises", low=1, high=MAX_RAISES),
             token=fields.blob("token", length=TOKEN),
@@ -220,9 +218,15 @@ def ack_from_body(body: Body, name: str) -> AckWord:
 
 
 def parse_talker(text: str) -> str:
-    """Return a typed talker id (`mdc:1234`); raise RemoteProtocolError when it is none."""
-    good = len(text) <= MAX_TALKER and text.isprintable() and _TALKER.fullmatch(text)
-    if not good:
+    """Return a name by which a talker goes; raise RemoteProtocolError when it is none.
+
+    A talker id (`mdc:1234`), or the donor radio that hears it: `radio:windsor/tac1`.
+    """
+    if text.startswith(_RADIO):
+        gateway, _, radio = text.removeprefix(_RADIO).partition("/")
+        check_id(gateway)
+        check_id(radio)
+    elif not is_talker(text):
         raise RemoteProtocolError("bad-body", "talker")
     return text
 
@@ -251,6 +255,12 @@ def _cleared(fields: Fields) -> bool:
     if state not in ("open", "cleared"):
         raise RemoteProtocolError("bad-body", "state")
     return state == "cleared"
+
+
+def _alias(text: str) -> str:
+    if text and not is_clean(text):
+        raise RemoteProtocolError("bad-body", "alias")
+    return text
 
 
 def _talker_or_none(fields: Fields) -> str:
