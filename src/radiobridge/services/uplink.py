@@ -5,6 +5,9 @@ when the holder ends. Its first frames are what the preroll holds. It closes whe
 closes: the audio frame in progress is still sent, then one frame of silence, which pushes the last
 milliseconds out of the Opus encoder and carries the end flag. What is received while the radio
 transmits or its talkgroup plays opens nothing (`core.squelch`).
+
+Before anything else, frames pass `services.in_band`: it takes out what must not leave, and tells
+who talks. With a CTCSS tone to wait for, COR counts only together with it (`core.tone_gate`).
 """
 
 from collections.abc import Callable
@@ -14,10 +17,13 @@ import numpy as np
 
 from radiobridge.core.preroll import Preroll, PrerollFrame
 from radiobridge.core.squelch import Squelch, SquelchEvent
+from radiobridge.core.tone_gate import ToneGate
 from radiobridge.media.level import FLOOR_DBFS, level_dbfs
 from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusEncoder
-from radiobridge.model.voice import FRAME_S, PcmFrame
+from radiobridge.media.signalling import Signal
+from radiobridge.model.voice import FRAME_S, Claim, PcmFrame
+from radiobridge.services.in_band import InBand
 from radiobridge.services.outgoing import Outgoing
 
 LAST_FRAME_WAIT_S = 0.03
@@ -33,6 +39,14 @@ class UplinkPorts:
     stuck: Callable[[bool], None]
     """True: the receiver stayed open past its limit and is out of the group; False: back."""
     ended: Callable[[Outgoing, float], None]
+    allows: Callable[[], bool] = lambda: True
+    """Whether in-band signalling of this radio may leave now."""
+    signal: Callable[[Signal], None] = lambda _signal: None
+    """Signalling was heard, of any kind: for the log."""
+    identified: Callable[[Claim, str], None] = lambda _claim, _talker: None
+    """(a spurt, who talks in it): told once it is known, perhaps again."""
+    emergency: Callable[[str], None] = lambda _talker: None
+    """(who) has signalled an emergency, whether or not it has the floor."""
 
 
 class Uplink:
@@ -47,7 +61,9 @@ class Uplink:
         limiter: Limiter,
         rate: int,
         ports: UplinkPorts,
+        in_band: InBand | None = None,
     ) -> None:
+        """Tie the parts together; without `in_band`, nothing is listened to but voice."""
         self.level_dbfs = FLOOR_DBFS
         self.frames = 0
         self.spurts = 0
@@ -56,6 +72,8 @@ class Uplink:
         self._encoder = encoder
         self._limiter = limiter
         self._ports = ports
+        self._in_band = in_band
+        self._gate = ToneGate(waits=in_band is not None and in_band.settings.ctcss_hz is not None)
         self._spurt: Outgoing | None = None
         self._refused = False
         self._last_at = 0.0
@@ -71,23 +89,70 @@ class Uplink:
         """Take 20 ms of received audio whose last sample was heard at `at`."""
         self.frames += 1
         samples = self._limiter.process(samples)
-        self.level_dbfs = level_dbfs(samples)
+        level = self.level_dbfs = level_dbfs(samples)
         listened = self._squelch.listens
-        event = self._squelch.audio(self.level_dbfs, now)
+        if self._in_band is not None:
+            samples, level = self._hear(self._in_band, samples, now)
+        event = self._squelch.audio(level if self._gate.heard else FLOOR_DBFS, now)
         if self._spurt is not None:
             self._send(samples, at)
         elif listened:
-            self._preroll.push(samples, self.level_dbfs, at)
+            self._preroll.push(samples, level, at)
         else:
             self._preroll.clear()
+        self._tell(now)
         if event is not None:
             self._squelch_event(event, now)
         elif self._end_at is not None:
             self._finish(now)
+        self._follow_tone(now)
+
+    @property
+    def ctcss_hz(self) -> float | None:
+        """Return the CTCSS tone that is heard."""
+        return self._in_band.ctcss_hz if self._in_band is not None else None
+
+    @property
+    def silenced(self) -> int:
+        """Return how many frames of signalling were kept back."""
+        return self._in_band.silenced if self._in_band is not None else 0
+
+    @property
+    def _deaf(self) -> bool:
+        return not (self._squelch.listens or self._squelch.is_open or self._spurt is not None)
+
+    def _hear(self, in_band: InBand, samples: PcmFrame, now: float) -> tuple[PcmFrame, float]:
+        """Return what may leave of a frame, and how loud the voice in it is."""
+        if self._deaf:
+            in_band.deafen()
+            return samples, self.level_dbfs
+        samples = in_band.hear(samples, now, allow=self._ports.allows())
+        for signal in in_band.signals:
+            self._ports.signal(signal)
+        return samples, in_band.voice_dbfs
+
+    def _follow_tone(self, now: float) -> None:
+        """Let the tone open or close the squelch."""
+        if self._in_band is None:
+            return
+        before = self._gate.active
+        if self._gate.tone(there=self._in_band.tone_there, deaf=self._deaf) is not before:
+            self._take(self._squelch.cor(self._gate.active, now), now)
+
+    def _tell(self, now: float) -> None:
+        """Tell who has told who it is, once there is somebody whom that can be."""
+        spurt = self._spurt
+        if self._in_band is None or (spurt is None and not self._squelch.is_open):
+            return
+        for identity in self._in_band.take(now):
+            if spurt is not None:
+                self._ports.identified(spurt.claim, identity.talker)
+            if identity.emergency:
+                self._ports.emergency(identity.talker)
 
     def cor(self, *, active: bool, now: float) -> None:
         """Take the receiver's carrier state from the interface."""
-        self._take(self._squelch.cor(active, now), now)
+        self._take(self._squelch.cor(self._gate.cor(active=active, deaf=self._deaf), now), now)
 
     def own_transmission(self, *, keyed: bool, now: float) -> None:
         """Tell that this radio transmits (or asked to), or has stopped."""
@@ -165,7 +230,12 @@ class Uplink:
         skipped = int((at - self._last_at - FRAME_S) / FRAME_S + 0.5)
         self._last_at = at
         if not spurt.cut:
-            spurt.frame(self._encoder.encode(samples), skipped=max(0, skipped))
+            spurt.frame(self._encode(samples), skipped=max(0, skipped))
+
+    def _encode(self, samples: PcmFrame) -> bytes:
+        if self._in_band is not None and self._in_band.active and self._ports.allows():
+            return self._encoder.encode(samples, signalling=True)
+        return self._encoder.encode(samples)
 
     def _finish(self, now: float) -> None:
         spurt, self._spurt, self._end_at = self._spurt, None, None
