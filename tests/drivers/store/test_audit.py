@@ -132,6 +132,27 @@ async def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
         assert check(path).entries == 2
 
 
+@pytest.mark.real
+async def test_a_copy_is_whole_however_fast_the_log_is_written(tmp_path: Path) -> None:
+    """Over several rounds of the write-ahead log, which begins anew every 1000 pages or so."""
+    path = tmp_path / "audit.db"
+    async with opened(path) as log:
+        writing = asyncio.ensure_future(write_many(log, 6000))
+        seen = []
+        while not writing.done():
+            verdict = await asyncio.to_thread(check, path)
+            assert verdict.ok, verdict.findings
+            seen.append(verdict.entries)
+        await writing
+    assert seen == sorted(seen)
+    assert check(path).entries == 6000
+
+
+async def write_many(log: SqliteAuditLog, count: int) -> None:
+    for number in range(0, count, 4):
+        await asyncio.gather(*(log.before(entry(number + more)) for more in range(4)))
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -415,17 +436,17 @@ def test_no_log_and_no_database_are_said(tmp_path: Path) -> None:
         check(tmp_path / "letter")
 
 
-async def test_an_entry_that_another_hand_appends_stops_nothing(tmp_path: Path) -> None:
+async def test_no_other_hand_writes_it_while_it_is_open(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
-    async with opened(path, retry_s=SOON) as log:
-        await log.before(entry(1))
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("INSERT INTO entry SELECT 2, record, hash FROM entry")
-        with pytest.raises(StoreError):
-            await log.before(entry(2))
-        await log.before(entry(3))
-    assert numbers(path) == [1, 1, 3]
-    assert check(path).findings[0].sequence == 1
+    async with opened(path):
+        with (
+            closing(sqlite3.connect(path, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("INSERT INTO entry VALUES (1, '{}', 'x')")
+        async with opened(path, retry_s=LONG) as second:
+            with pytest.raises(StoreError, match="another process"):
+                await second.before(entry(1))
 
 
 # --- whatever is changed in the file is found ---------------------------------------------------

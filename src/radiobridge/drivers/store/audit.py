@@ -12,7 +12,7 @@ queue and is tried again; only `before` gives up, because somebody waits for it.
 
 Durable means: write-ahead log, `synchronous=FULL`, one fsync for each commit
 (sqlite.org/pragma.html#pragma_synchronous). Triggers refuse UPDATE, DELETE, REPLACE and any number
-but the next. The file may be read by others meanwhile: `radiobridge audit`.
+but the next. The file is locked while it is open; `radiobridge audit` reads a copy.
 """
 
 import asyncio

@@ -4,12 +4,18 @@
 
 What a record is: `core.audit_chain`. The guards stop mistakes, not an attacker who may write the
 file; what shows that one is the chain.
+
+The gateway holds the file locked, which keeps SQLite's index of the write-ahead log in its own
+memory. Shared with readers it would be a file mapped into memory, and on a full disk the kernel
+ends a process that touches a page of it which has no room (SIGBUS): the gateway, with all its voice.
 """
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from radiobridge.core.audit_chain import EMPTY, Record, intact
@@ -23,6 +29,9 @@ VERSION = 1
 
 MAGIC = b"SQLite format 3\0"
 """How every SQLite file begins."""
+
+COPIES = 10
+"""Attempts to copy a log while it is written."""
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS entry (
@@ -53,6 +62,7 @@ def open_log(
         _sync_folder(path.parent)
     database = sqlite3.connect(path, timeout=0, isolation_level=None, factory=connection)
     try:
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         _check(database, path)
@@ -80,15 +90,21 @@ def append(database: sqlite3.Connection, records: list[Record]) -> None:
 def read_log(path: Path) -> Iterator[Record]:
     """Yield all records of the log at `path`, also while a gateway writes it.
 
-    Changes nothing. Raises StoreError when the file is no audit log, or damaged from some point on.
+    Changes nothing there: a log that is not at rest is copied first (to TMPDIR). Raises StoreError
+    when the file is no audit log, or damaged from some point on.
     """
     read = 0
     try:
-        with closing(_open_to_read(path)) as database:
+        with _to_be_read(path) as file, closing(_open_copy(file)) as database:
             _check(database, path)
             for row in database.execute(_RECORDS):
                 yield _record(*row)
                 read += 1
+    except OSError as error:
+        raise StoreError(
+            f"the audit log {path} cannot be read: {error}",
+            f"le journal {path} ne peut être lu: {error}",
+        ) from error
     except sqlite3.Error as error:
         if read:
             raise StoreError(
@@ -119,16 +135,59 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     )
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    """Open without making any file: with no write-ahead log beside it, nobody writes meanwhile."""
+@contextmanager
+def _to_be_read(path: Path) -> Iterator[Path]:
+    """Give a file that nobody writes: the log itself when it is at rest, else a copy of it."""
     if not path.is_file():
         raise StoreError(
             f"there is no audit log at {path}; name a gateway's file, or the log itself",
             f"il n'y a pas de journal à {path}; nommez le fichier d'une passerelle, ou le journal",
         )
-    at_rest = not path.with_name(path.name + "-wal").exists()
-    how = "immutable=1" if at_rest else "mode=ro"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+    if not _wal(path).exists():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="radiobridge-audit-") as folder:
+        copy = Path(folder, path.name)
+        copy_log(path, copy)
+        yield copy
+
+
+def copy_log(path: Path, copy: Path) -> None:
+    """Copy a log that may be written meanwhile; raise StoreError, OSError.
+
+    The write-ahead log holds all that the database lacks until it begins anew, and each time it
+    does, its first 32 bytes change, before anything else in it (sqlite.org/fileformat2.html, 4.1).
+    """
+    for _ in range(COPIES):
+        before = _wal_header(path)
+        shutil.copyfile(path, copy)
+        if before is not None:
+            shutil.copyfile(_wal(path), _wal(copy))
+        if _wal_header(path) == before:
+            return
+    raise StoreError(
+        f"the audit log {path} changes too fast to be copied; try again",
+        f"le journal {path} change trop vite pour être copié; réessayez",
+    )
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _wal_header(path: Path) -> bytes | None:
+    try:
+        with _wal(path).open("rb") as file:
+            return file.read(32)
+    except FileNotFoundError:
+        return None
+
+
+def _open_copy(path: Path) -> sqlite3.Connection:
+    how = "mode=rw" if _wal(path).exists() else "immutable=1"
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+    database.execute("PRAGMA locking_mode=EXCLUSIVE")
+    return database
 
 
 def _has_schema(database: sqlite3.Connection) -> bool:
