@@ -11,6 +11,7 @@ import pytest
 
 from radiobridge import app
 from radiobridge.app import Running
+from radiobridge.config.identity import trusted_agencies
 from radiobridge.config.load import LoadedGateway
 from radiobridge.drivers.store.key_files import read_agency_key
 from radiobridge.errors import ConfigError, DriverError, RadioBridgeError
@@ -192,7 +193,7 @@ class Started:
     def __post_init__(self) -> None:
         loaded = self.home.load()
         self.running = Running(loaded, AsyncExitStack())
-        self.directory = Directory(app._agencies(loaded))
+        self.directory = Directory(trusted_agencies(loaded))
         self.running._directory = self.directory
         unchecked: Any = self.control
         self.running._control = unchecked

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from radiobridge.config.gateway import GatewayConfig
+from radiobridge.config.identity import check_roster, trusted_agencies
 from radiobridge.config.load import LoadedGateway, load_gateway
 from radiobridge.config.radio import RadioConfig
 from radiobridge.console.api import ApiServer
@@ -43,12 +43,12 @@ from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
-from radiobridge.errors import ConfigError, RadioBridgeError, RemoteProtocolError
+from radiobridge.errors import ConfigError, RadioBridgeError
 from radiobridge.keyer.client import KeyerClient
 from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.vox import VoxSettings
-from radiobridge.model.ids import AgencyId, GatewayId, RadioName, parse_talkgroup
+from radiobridge.model.ids import GatewayId, RadioName, parse_talkgroup
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
@@ -57,6 +57,7 @@ from radiobridge.services.directory import Directory
 from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.gateway import Gateway
+from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
@@ -65,7 +66,6 @@ from radiobridge.services.timer import OneTimer
 from radiobridge.services.uplink import Uplink, UplinkPorts
 from radiobridge.services.voice import VoicePlane, VoicePorts
 from radiobridge.spi import AudioDevice, Link
-from radiobridge.wire.roster import read_roster
 
 log = structlog.get_logger()
 
@@ -189,9 +189,9 @@ class Running:
 
     async def replace(self, loaded: LoadedGateway) -> None:
         """Take new plans, partners, talkgroup map and roster while voice goes on."""
-        agencies = _agencies(loaded)
+        agencies = trusted_agencies(loaded)
         roster = await asyncio.to_thread(loaded.config.roster.read_bytes)
-        _check_roster(loaded.config, roster, agencies)
+        check_roster(loaded.config, roster, agencies)
         self.loaded = loaded
         self._directory.trust(agencies)
         self._control.replace(_agreements(loaded), roster)
@@ -208,9 +208,9 @@ class Running:
         bridge = BridgeTime(SystemClock(Synchronised(config.clock.synchronised.value)), store)
         self.auditor = Auditor(me, audit, bridge)
         identity = await asyncio.to_thread(read_gateway_keys, config.keys)
-        agencies = _agencies(self.loaded)
+        agencies = trusted_agencies(self.loaded)
         roster = await asyncio.to_thread(config.roster.read_bytes)
-        _check_roster(config, roster, agencies)
+        check_roster(config, roster, agencies)
         self._directory = Directory(agencies)
         keyer = await KeyerClient.start(
             {RadioName(name): radio.interface for name, radio in config.radios.items()},
@@ -307,8 +307,28 @@ class Running:
             store=store,
             auditor=self.auditor,
             emergency=self._emergency,
+            heads=self._heads(me, bridge, papers, store),
         )
         return gateway
+
+    def _heads(
+        self, me: GatewayId, bridge: BridgeTime, papers: Papers, store: SqliteStateStore
+    ) -> Heads:
+        """Build what says and compares heads, and let it keep closed what it does not trust."""
+        heads = Heads(
+            me,
+            intake=self._control.intake,
+            papers=papers,
+            bridge=bridge,
+            store=store,
+            auditor=self.auditor,
+            simulation=self.loaded.config.simulation,
+            ports=HeadPorts(
+                agencies=lambda: self._directory.agencies, changed=self._control.refresh
+            ),
+        )
+        self._control.closed_by = heads.closed
+        return heads
 
     def _radios(
         self, config: GatewayConfig, keyer: KeyerClient, gateway: Gateway
@@ -439,42 +459,6 @@ def _links(loaded: LoadedGateway) -> dict[str, Link]:
 
 def _agreements(loaded: LoadedGateway) -> Agreements:
     return Agreements(talkgroups=loaded.map, plans=loaded.plans, on_demand=loaded.on_demand)
-
-
-def _agencies(loaded: LoadedGateway) -> dict[AgencyId, Ed25519PublicKey]:
-    """Return the trusted agencies' keys; the own one must be among them."""
-    own = loaded.config.id.agency
-    if own not in loaded.partners:
-        raise ConfigError(
-            f"{loaded.config.partners}: the own agency {own} is missing; its key proves the "
-            f"roster: run `radiobridge keys trust {loaded.config.partners} {own} KEY`",
-            f"{loaded.config.partners} : l'organisme {own} manque ; sa clé prouve la liste : "
-            f"lancez `radiobridge keys trust {loaded.config.partners} {own} CLÉ`",
-        )
-    return {
-        agency: Ed25519PublicKey.from_public_bytes(partner.public_key)
-        for agency, partner in loaded.partners.items()
-    }
-
-
-def _check_roster(
-    config: GatewayConfig, roster: bytes, agencies: dict[AgencyId, Ed25519PublicKey]
-) -> None:
-    """Raise ConfigError unless the own agency has signed this roster and it names us."""
-    own = config.id
-    now_ms = SystemClock().wall_ms()
-    try:
-        known = read_roster(roster, own.agency, agencies[own.agency], now_ms)
-    except RemoteProtocolError as error:
-        raise ConfigError(
-            f"{config.roster}: not a valid roster of {own.agency}: {error.reason}",
-            f"{config.roster} : pas une liste valide de {own.agency} : {error.reason}",
-        ) from error
-    if known.entry(own, now_ms) is None:
-        raise ConfigError(
-            f"{config.roster}: does not name {own}; run `radiobridge keys enrol`",
-            f"{config.roster} : ne nomme pas {own} ; lancez `radiobridge keys enrol`",
-        )
 
 
 def _state_folder(config: GatewayConfig) -> Path:

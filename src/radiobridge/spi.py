@@ -336,6 +336,9 @@ class GatewayApi(Protocol):
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         """Lift an inhibit; durable in the log before it takes effect. Return the radio."""
 
+    async def confirm_state(self, by: str) -> dict[str, Any]:
+        """Trust what this gateway remembers, after it lost its state; durable before it counts."""
+
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         """Unkey every radio and keep all of them off the air until `lift_stop`."""
 

@@ -135,9 +135,27 @@ def test_wrong_use(
     assert asked(served) == []
 
 
+def test_confirming_the_state(capsys: pytest.CaptureFixture[str], served: Served) -> None:
+    ran = run(capsys, "patch", "confirm-state", "--socket", str(served.path))
+    assert ran.status == 0
+    assert "trusted" in ran.out
+    assert served.gateway.confirmed_by.startswith("local:")
+
+
 @pytest.mark.parametrize(
     "command",
-    ["list", "show", "plans", "propose", "accept", "extend", "activate", "narrow", "withdraw"],
+    [
+        "confirm-state",
+        "list",
+        "show",
+        "plans",
+        "propose",
+        "accept",
+        "extend",
+        "activate",
+        "narrow",
+        "withdraw",
+    ],
 )
 def test_help_has_an_example(command: str) -> None:
     ran = run_apart("patch", command, "--help")

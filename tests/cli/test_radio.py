@@ -25,6 +25,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.inhibited = False
         self.stopped = False
+        self.confirmed_by = ""
         self.desk = FakeDesk()
         self.emergency = FakeEmergency()
 
@@ -46,6 +47,10 @@ class FakeGateway:
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         self.stopped = True
         return {"stopped": True, "stopped_by": by, "radios": self.radios(), "durable": False}
+
+    async def confirm_state(self, by: str) -> dict[str, Any]:
+        self.confirmed_by = by
+        return {"trust": "trusted", "by": by}
 
     async def lift_stop(self, by: str) -> dict[str, Any]:
         del by

@@ -49,6 +49,9 @@ class FakeGateway:
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         return {"stopped_by": by}
 
+    async def confirm_state(self, by: str) -> dict[str, Any]:
+        return {"by": by}
+
     async def lift_stop(self, by: str) -> dict[str, Any]:
         del by
         return {"stopped_by": None}
@@ -222,3 +225,8 @@ async def test_all_transmitters(path: Path) -> None:
     assert (status, answer) == (200, {"stopped_by": f"local:{getpass.getuser()}"})
     assert await ask(path, "POST", "/v1/stop-transmit/lift") == (200, {"stopped_by": None})
     assert (await ask(path, "GET", "/v1/stop-transmit"))[0] == 405
+
+
+async def test_an_operator_confirms_the_state(path: Path) -> None:
+    status, answer = await ask(path, "POST", "/v1/state/confirm")
+    assert (status, answer) == (200, {"by": f"local:{getpass.getuser()}"})

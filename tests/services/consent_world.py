@@ -21,12 +21,14 @@ from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
+from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.papers import Papers
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.voice import VoiceMap
 from radiobridge.text import Text
+from radiobridge.wire.documents import Document
 from radiobridge.wire.roster import Right, sign_roster
-from radiobridge.wire.topics import presence_topic
+from radiobridge.wire.topics import Topic, TopicKind, presence_topic
 from tests.services.fakes import FakeBroker, FakeClock, FakeLink, FakeStore
 from tests.services.virtual_time import turns
 from tests.wire.people import HOUR_MS, NOW_MS, entry, person, roster
@@ -92,6 +94,11 @@ class Site:
     control: ControlPlane = field(init=False)
     keys: VoiceKeys = field(init=False)
     links: tuple[FakeLink, ...] = ()
+    guarded: bool = False
+    """Says heads, and trusts its disk only once that has been checked, as a real gateway does."""
+    simulation: bool = True
+    heads: Heads | None = None
+    _house: asyncio.Task[None] | None = None
 
     @property
     def agency(self) -> AgencyId:
@@ -111,10 +118,13 @@ class Site:
         return presence_topic(self.id, link), b"presence"
 
     def link_up(self, link: str) -> None:
-        pass
+        if self.heads is not None:
+            self.heads.link_up(link)
 
     def link_down(self, link: str, reason: Text) -> None:
-        pass
+        del reason
+        if self.heads is not None:
+            self.heads.link_down(link)
 
     # life
 
@@ -144,13 +154,43 @@ class Site:
         )
         self.links = tuple(FakeLink(f"b{n}", b) for n, b in enumerate(self.world.brokers))
         papers.links = self.links
+        if self.guarded:
+            self._guard(papers)
         self.control.start()
         for link in self.links:
             await link.open(self)
 
+    def _guard(self, papers: Papers) -> None:
+        heads = self.heads = Heads(
+            self.id,
+            intake=self.control.intake,
+            papers=papers,
+            bridge=self.bridge,
+            store=self.store,
+            auditor=Auditor(self.id, self.audit, self.bridge),
+            simulation=self.simulation,
+            ports=HeadPorts(agencies=lambda: self.directory.agencies, changed=self.control.refresh),
+        )
+        self.control.closed_by = heads.closed
+        self.control.intake.ports.heard = self._heard
+        self._house = asyncio.create_task(self._keep_house(heads))
+
+    async def _keep_house(self, heads: Heads) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            await self.bridge.observe()
+            heads.tick()
+
+    def _heard(self, sender: GatewayId, topic: Topic, document: Document, link: str) -> None:
+        del link
+        if topic.kind is TopicKind.HEAD and self.heads is not None:
+            self.heads.heard(sender, document)
+
     def stop(self) -> None:
         """End at once, as by SIGKILL."""
         self.control.stop()
+        if self._house is not None:
+            self._house.cancel()
         for link in self.links:
             if link.up:
                 link.up = False

@@ -16,6 +16,7 @@ from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.gateway import Gateway
+from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.papers import Papers
 from radiobridge.services.voice import VoicePlane, VoicePorts
 from radiobridge.text import Text
@@ -112,11 +113,26 @@ class Site:
             store=self.store,
             auditor=auditor,
             emergency=emergency,
+            heads=self._heads(bridge, papers, auditor),
         )
         self.links = [FakeLink(f"b{n}", broker) for n, broker in enumerate(self._brokers)]
         self._add_radio()
         await self.gateway.start({link.name: link for link in self.links}, self.loopback)
         await self.radio.open()
+
+    def _heads(self, bridge: BridgeTime, papers: Papers, auditor: Auditor) -> Heads:
+        heads = Heads(
+            self.id,
+            intake=self.control.intake,
+            papers=papers,
+            bridge=bridge,
+            store=self.store,
+            auditor=auditor,
+            simulation=True,
+            ports=HeadPorts(agencies=lambda: self.directory.agencies, changed=self.control.refresh),
+        )
+        self.control.closed_by = heads.closed
+        return heads
 
     def _add_radio(self) -> None:
         gateway = self.gateway

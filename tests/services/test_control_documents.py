@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.read: list[str] = []
-        self.control.heard = self._heard
+        self.control.intake.ports.heard = self._heard
 
     def _heard(self, _sender: Any, _topic: Any, document: Any, _link: str) -> None:
         self.read.append(document.header.topic)
@@ -40,7 +40,7 @@ class Reader:
         """Return why documents were refused."""
         return {
             reason.removeprefix("document-"): count
-            for reason, count in self.control.counters.items()
+            for reason, count in self.control.intake.counters.items()
             if reason.startswith("document-")
         }
 
@@ -67,7 +67,7 @@ async def test_what_a_gateway_of_a_known_roster_signs_is_read_once() -> None:
     one.takes(HEAD, DETROIT.sign(HEAD, {"n": 2}, version=2))
     one.takes(HEAD, DETROIT.sign(HEAD, {"n": 0}, version=1))
     assert one.read == [HEAD] * 2
-    assert one.control.versions() == {HEAD: 2}
+    assert one.control.intake._book.versions() == {HEAD: 2}
 
 
 @in_virtual_time
@@ -159,7 +159,7 @@ async def test_of_a_topic_that_waits_the_newest_counts() -> None:
     one.takes(HEAD, DETROIT.sign(HEAD, {"n": 1}, version=1))
     one.takes(HEAD, DETROIT.sign(HEAD, {"n": 2}, version=2))
     one.takes(roster_topic(DETROIT.gateway), cbp_roster(DETROIT))
-    assert one.control.versions()[HEAD] == 2
+    assert one.control.intake._book.versions()[HEAD] == 2
 
 
 @in_virtual_time
@@ -239,6 +239,6 @@ async def test_a_broken_presence_of_a_partner_harms_nothing() -> None:
     # The links of this world show no presence that is one.
     made = await world(*PAIR)
     await settle()
-    assert made["windsor"].control.counters["document-not-a-document"] >= 1
+    assert made["windsor"].control.intake.counters["document-not-a-document"] >= 1
     await turns()
     assert made["windsor"].directory.entry(DETROIT.gateway, NOW_MS + HOUR_MS) is not None

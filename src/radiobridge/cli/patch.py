@@ -298,6 +298,40 @@ def withdraw(
     _show(call(find_socket(config, socket), "POST", _url(patch, "withdraw")), as_json=as_json)
 
 
+@app.command(
+    name="confirm-state",
+    help=say(
+        "Trust this gateway's state after it was lost or restored: ask the partners first whether "
+        "this agency has withdrawn from anything.",
+        "Se fier à l'état de cette passerelle, perdu ou restauré : demandez d'abord aux "
+        "partenaires si cette agence s'est retirée de quelque chose.",
+    ),
+    epilog=f"{_EXAMPLE}: radiobridge patch confirm-state",
+)
+def confirm_state(
+    *,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Confirm the state."""
+    path = find_socket(config, socket)
+    if sys.stdin.isatty() and not yes:
+        _show_all(call(path, "GET", "/v1/patches"), as_json=False)
+        typer.confirm(
+            say(
+                "Did you ask every partner, and is nothing withdrawn that is not shown above?",
+                "Avez-vous demandé à chaque partenaire; aucun retrait ne manque ci-dessus?",
+            ),
+            abort=True,
+            err=True,
+        )
+    answer = call(path, "POST", "/v1/state/confirm")
+    done = say("the state is trusted; patches go on", "l'état est fiable; les jumelages reprennent")
+    _print_json(answer) if as_json else typer.echo(done)
+
+
 def _give(
     path: Path, url: str, request: dict[str, Any], preview: bool, yes: bool, as_json: bool
 ) -> None:

@@ -33,6 +33,8 @@ def print_status(status: Json, language: Language, console: Console | None = Non
     for table in tables:
         if table.row_count:
             out.print(table)
+    for line in _state_notes(status, language):
+        out.print(line)
     for line in _radio_notes(_rows(status, "radios"), language):
         out.print(line)
 
@@ -113,6 +115,36 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
             _level(row.get("level_dbfs")),
         )
     return table
+
+
+def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
+    """Yield what is wrong with what this gateway, or a broker, remembers."""
+    state = status.get("state")
+    state = state if isinstance(state, Mapping) else {}
+    if state.get("trust") == "lost":
+        text = Text(
+            "STATE LOST: nothing foreign is joined until a gateway of this agency or an operator "
+            "confirms (`radiobridge patch confirm-state`)",
+            "ÉTAT PERDU : aucun jumelage étranger avant qu'une passerelle de l'agence ou un "
+            "opérateur confirme (`radiobridge patch confirm-state`)",
+        )
+        yield Styled(text.to(language), style="bold red")
+    for one in _rows(state, "withheld"):
+        topic, by = plain(one.get("topic"), language), plain(one.get("according_to"), language)
+        text = Text(
+            f"WITHHELD: {topic}, which {by} knows in a newer version",
+            f"RETENU : {topic}, que {by} connaît dans une version plus récente",
+        )
+        yield Styled(text.to(language), style="red")
+    for one in _rows(state, "links_behind"):
+        link, topic = plain(one.get("link"), language), plain(one.get("topic"), language)
+        text = Text(f"{link} has only an old {topic}", f"{link} n'a qu'un ancien {topic}")
+        yield Styled(text.to(language), style="yellow")
+    stopped = status.get("transmit")
+    if isinstance(stopped, Mapping) and stopped.get("stopped_by"):
+        who = plain(stopped["stopped_by"], language)
+        text = Text(f"ALL TRANSMITTERS STOPPED by {who}", f"TOUS LES ÉMETTEURS COUPÉS par {who}")
+        yield Styled(text.to(language), style="bold red")
 
 
 def _radio_notes(rows: Iterable[Json], language: Language) -> Iterator[Styled]:

@@ -6,6 +6,7 @@
     POST /v1/radios/{name}/allow     lift that
     POST /v1/stop-transmit           unkey all radios and keep them off the air
     POST /v1/stop-transmit/lift      lift that
+    POST /v1/state/confirm           trust the state after it was lost
     GET  /v1/patches                 how each patch stands
     POST /v1/patches                 propose one
     GET  /v1/patches/{id}            all about one
@@ -93,6 +94,7 @@ def make_app(api: GatewayApi) -> web.Application:
     app.router.add_post("/v1/radios/{name}/{verb:inhibit|allow}", _command)
     app.router.add_post("/v1/stop-transmit", _stop)
     app.router.add_post("/v1/stop-transmit/lift", _lift)
+    app.router.add_post("/v1/state/confirm", _confirm)
     app.add_routes(patch_routes(lambda request: request.app[_API].desk))
     app.add_routes(emergency_routes(lambda request: request.app[_API].emergency))
     return app
@@ -125,6 +127,10 @@ async def _stop(request: web.Request) -> web.Response:
 
 async def _lift(request: web.Request) -> web.Response:
     return web.json_response(await request.app[_API].lift_stop(who(request)), dumps=_json)
+
+
+async def _confirm(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[_API].confirm_state(who(request)), dumps=_json)
 
 
 @web.middleware

@@ -67,9 +67,16 @@ class DocumentBook:
         document = self._newest.get(topic)
         return document is not None and self._conflicts.get(topic) == document.header.version
 
-    def versions(self) -> dict[str, int]:
-        """Return the newest version known on each topic: what a head says."""
-        known = {topic: document.header.version for topic, document in self._newest.items()}
+    def versions(self, now_ms: int | None = None) -> dict[str, int]:
+        """Return the newest version known on each topic: what a head says.
+
+        With `now_ms` without those that have expired: nobody can be asked to have them.
+        """
+        known = {
+            topic: document.header.version
+            for topic, document in self._newest.items()
+            if now_ms is None or now_ms < document.header.expires_ms
+        }
         return {
             topic: max(known.get(topic, 0), self._floors.get(topic, 0))
             for topic in {*known, *self._floors}

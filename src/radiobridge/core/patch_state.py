@@ -24,6 +24,8 @@ class Reason(StrEnum):
     WAITING_FOR = "waiting-for"
     NOT_YET = "not-yet"
     CLOCK_UNSYNCHRONISED = "clock-unsynchronised"
+    STARTING = "starting"
+    """This gateway looks first what the brokers know of what it said before."""
     STATE_UNCONFIRMED = "state-unconfirmed"
     """This gateway lost its state and has not heard from its own agency yet."""
     IN_FORCE = "in-force"
@@ -139,6 +141,10 @@ _WHY = {
     Reason.CLOCK_UNSYNCHRONISED: Text(
         "this gateway's clock is not synchronised; it joins no foreign patch",
         "l'horloge de cette passerelle n'est pas synchronisée; aucun jumelage étranger",
+    ),
+    Reason.STARTING: Text(
+        "this gateway has just started and asks the brokers first what it said before",
+        "cette passerelle vient de démarrer et demande d'abord ce qu'elle avait dit",
     ),
     Reason.STATE_UNCONFIRMED: Text(
         "this gateway lost its state; it waits for a head of its own agency or for an operator",

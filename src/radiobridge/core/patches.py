@@ -150,6 +150,10 @@ class PatchBook:
         total.add(change)
         return narrow(total, change)
 
+    def planned(self, patch: PatchId) -> bool:
+        """Tell whether this gateway has a plan of its own under that id."""
+        return patch in self._plans
+
     def withdrawn(self, patch: PatchId) -> frozenset[AgencyId]:
         """Return the agencies that have withdrawn from a patch, for good."""
         return self._withdrawn(patch)

@@ -7,49 +7,41 @@ because without a key nothing is sent and nothing can be opened.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 
-from radiobridge.core.documents import DocumentBook, Offer
 from radiobridge.core.patch_state import PatchState, Reason
 from radiobridge.core.patches import PatchBook
 from radiobridge.core.routing import Routes
 from radiobridge.core.voice_keys import KeyEffect, Listener, PersistEpoch, VoiceKeys
-from radiobridge.errors import RemoteProtocolError, StoreError
+from radiobridge.errors import StoreError
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, TalkgroupId
 from radiobridge.model.patch import Terms
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.directory import Directory
+from radiobridge.services.intake import Intake
 from radiobridge.services.key_giving import KeyGiving
 from radiobridge.services.papers import Papers, subscribe
 from radiobridge.services.patching import DeskPorts, PatchDesk
+from radiobridge.services.recollection import Recollection
 from radiobridge.services.tasks import Tasks
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.voice import VoiceMap
 from radiobridge.services.words import OwnWords, WordPorts
 from radiobridge.spi import StateStore
-from radiobridge.wire.documents import MAX_DOCUMENT, Document, read_document
 from radiobridge.wire.roster import Right
 from radiobridge.wire.topics import (
-    Topic,
-    TopicKind,
     document_filters,
-    parse_topic,
     roster_topic,
 )
-from radiobridge.wire.words import KeyGrant, PatchWord
 
 log = structlog.get_logger()
 
 EPOCH_KEY = "epoch/"
-
-_PENDING = 256
-"""Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
 _OVER = frozenset({Reason.NOT_OURS, Reason.EXPIRED, Reason.WITHDRAWN, Reason.TOO_FEW})
 
@@ -78,11 +70,8 @@ class ControlPlane:
         auditor: Auditor,
         make_timer: Callable[[Callable[[float], None]], OneTimer],
     ) -> None:
-        self.counters: Counter[str] = Counter()
-        self.heard: Callable[[GatewayId, Topic, Document, str], None] = _nobody
-        """Who takes presences and notices: (sender, topic, document, link)."""
-        self.emergency: Callable[[Topic, Document], None] = _no_emergency
-        """Who takes alarms and acknowledgements, old ones too."""
+        self.closed_by: Callable[[], Reason | None] = _open
+        """Why nothing foreign is joined, besides the clock."""
         self.decided: Callable[[tuple[PatchState, ...], int], None] = _nothing
         """Who does what else follows from how the patches stand: (states, bridge time)."""
         self.patches_changed: Callable[[tuple[PatchState, ...], int], None] = _nothing
@@ -97,10 +86,7 @@ class ControlPlane:
         self._keys = keys
         self._apply = apply
         self._timer = make_timer(lambda _now: self.refresh())
-        self._book = DocumentBook()
         self._patches = PatchBook(me.agency)
-        self._pending: dict[str, tuple[bytes, str]] = {}
-        self._last: dict[str, bytes] = {}
         self._states: tuple[PatchState, ...] = ()
         self._known: frozenset[AgencyId] = frozenset()
         self._map: VoiceMap | None = None
@@ -126,7 +112,20 @@ class ControlPlane:
                 running=lambda: self._running,
             ),
         )
-
+        self._memory = Recollection(store, self._patches, self._tasks)
+        self.intake = Intake(
+            me,
+            directory=directory,
+            papers=papers,
+            bridge=bridge,
+            keys=keys,
+            patches=self._patches,
+            words=self._words,
+            memory=self._memory,
+            auditor=auditor,
+            rosters_changed=self._rosters_changed,
+            words_changed=self._refresh_soon,
+        )
         self.desk = PatchDesk(
             me,
             patches=self._patches,
@@ -146,7 +145,9 @@ class ControlPlane:
 
     def start(self) -> None:
         """Begin: ask for documents, show the roster, say what the plans say."""
-        self._offer_roster(self._me.agency, self._roster)
+        self.intake.restore_rosters()
+        self.intake.known_roster(self._me.agency, self._roster)
+        self._memory.restore_words(self._me)
         self._words.restore(self._bridge.now_ms())
         self._running = True
         self._take_agreements()
@@ -162,12 +163,12 @@ class ControlPlane:
         self._agreements = agreements
         if roster != self._roster:
             self._roster = roster
-            self._offer_roster(self._me.agency, roster)
+            self.intake.known_roster(self._me.agency, roster)
         self._take_agreements()
 
     def _take_agreements(self) -> None:
         # Who is trusted again is asked again, and says the same as before.
-        self._last.clear()
+        self.intake.again()
         talkgroups = self._agreements.talkgroups
         self._patches.set_plans(self._agreements.plans, talkgroups.joins)
         filters = [document_filters(agency) for agency in self._directory.agencies]
@@ -180,46 +181,11 @@ class ControlPlane:
 
     def document(self, topic: str, payload: bytes, link: str) -> None:
         """Take a document of a link, whatever it holds. Never raises."""
-        try:
-            self._document(topic, payload, link)
-        except RemoteProtocolError as error:
-            self.counters[f"document-{error.reason}"] += 1
-            log.warning("document-refused", topic=topic[:200], reason=error.reason, link=link)
+        self.intake.document(topic, payload, link)
 
-    def _document(self, topic: str, payload: bytes, link: str) -> None:
-        if not payload:
-            return
-        parsed = parse_topic(topic)
-        if parsed.kind is not TopicKind.PRESENCE and self._last.get(topic) == payload:
-            return
-        if len(payload) > MAX_DOCUMENT:
-            raise RemoteProtocolError("too-large")
-        if parsed.gateway == self._me:
-            return
-        if parsed.gateway.agency not in self._directory.agencies:
-            raise RemoteProtocolError("not-trusted")
-        if parsed.kind is TopicKind.ROSTER:
-            self._take_roster(parsed.gateway.agency, payload)
-        elif not self._take(topic, parsed, payload, link):
-            return
-        self._last[topic] = payload
-
-    def _take_roster(self, agency: AgencyId, payload: bytes) -> None:
-        outcome = self._offer_roster(agency, payload)
-        if outcome in (Offer.KNOWN, Offer.OLD):
-            return
-        log.info("roster", agency=str(agency), outcome=outcome.value)
+    def _rosters_changed(self) -> None:
         self._take_rosters()
         self.refresh()
-        pending, self._pending = self._pending, {}
-        for topic, (raw, link) in pending.items():
-            self.document(topic, raw, link)
-
-    def _offer_roster(self, agency: AgencyId, payload: bytes) -> Offer:
-        before = self._directory.rosters.get(agency)
-        outcome = self._directory.offer(agency, payload, self._bridge.now_ms())
-        self._auditor.roster(agency, before, self._directory.rosters.get(agency))
-        return outcome
 
     def _take_rosters(self) -> None:
         """Tell the patches who is who; who is trusted no more is nobody."""
@@ -232,55 +198,6 @@ class ControlPlane:
                 self._patches.roster(roster)
         self._known = trusted
 
-    def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> bool:
-        """Read a document; False: it waits for its sender's roster, and comes here again then."""
-        now_ms = self._bridge.now_ms()
-        entry = self._directory.entry(parsed.gateway, now_ms)
-        if entry is None:
-            self._wait_for_roster(topic, payload, link)
-            return False
-        document = read_document(payload, topic, entry.signer, now_ms)
-        offer = self._book.offer(document, now_ms)
-        if offer is Offer.CONFLICT:
-            self.counters["document-conflict"] += 1
-            log.error("document-conflict", topic=topic, version=document.header.version)
-        if parsed.kind is TopicKind.PATCH:
-            self._take_word(parsed, document, offer)
-        elif parsed.kind is TopicKind.KEY and offer is Offer.NEW:
-            self._take_key(parsed, document)
-        elif parsed.kind in (TopicKind.ALARM, TopicKind.ACK):
-            self.emergency(parsed, document)
-        elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
-            self.heard(parsed.gateway, parsed, document, link)
-        return True
-
-    def _wait_for_roster(self, topic: str, payload: bytes, link: str) -> None:
-        if len(self._pending) >= _PENDING and topic not in self._pending:
-            raise RemoteProtocolError("no-roster")
-        self._pending[topic] = (payload, link)
-
-    def _take_word(self, topic: Topic, document: Document, offer: Offer) -> None:
-        """Take a partner's word; old ones too, for a withdrawal counts whenever it comes."""
-        body = self._papers.opened(document, topic.gateway)
-        word = PatchWord.from_body(body, topic.name)
-        header = document.header
-        self._patches.word(
-            topic.gateway, word, version=header.version, expires_ms=header.expires_ms
-        )
-        if offer is not Offer.KNOWN:
-            self._auditor.word_heard(topic.gateway, word, header)
-        log.info("word", partner=str(topic.gateway), patch=topic.name, verb=word.verb.value)
-        self._refresh_soon()
-
-    def _take_key(self, topic: Topic, document: Document) -> None:
-        if topic.recipient != self._me.agency:
-            return
-        body = self._papers.opened(document, topic.gateway)
-        grant = KeyGrant.from_body(body, topic.talkgroup)
-        self._keys.receive(topic.gateway, grant, self._bridge.now_ms())
-        log.info("voice-key", sender=str(topic.gateway), talkgroup=str(topic.talkgroup),
-                 epoch=grant.epoch)  # fmt: skip
-
     # --- what follows --------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -288,13 +205,18 @@ class ControlPlane:
         self._refreshing = False
         if not self._running:
             return
+        if self._bridge.synchronised:
+            self.intake.synchronised()
         now_ms = self._bridge.now_ms()
         if now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_MS
-            self._words.forget(self._patches.forget_ended(now_ms))
+            over = self._patches.forget_ended(now_ms)
+            self._words.forget(over)
+            self._memory.forget(over)
         self._patches.set_closed(self._closed())
         self._decide(now_ms)
-        if self._words.speak(now_ms):
+        # Who does not trust its memory says nothing: it might say again what it has withdrawn.
+        if self.closed_by() is None and self._words.speak(now_ms):
             self._decide(now_ms)
             # A withdrawal may have made room for what a new plan owes.
             self._refresh_soon()
@@ -305,7 +227,9 @@ class ControlPlane:
 
     def _closed(self) -> Reason | None:
         """Return why this gateway joins nothing foreign now."""
-        return None if self._bridge.synchronised else Reason.CLOCK_UNSYNCHRONISED
+        if not self._bridge.synchronised:
+            return Reason.CLOCK_UNSYNCHRONISED
+        return self.closed_by()
 
     def _refresh_soon(self) -> None:
         """Decide in the next turn of the loop: a flood of words costs one decision, not many."""
@@ -413,10 +337,6 @@ class ControlPlane:
         """Wait until what is being written is on the disk (at the end)."""
         await self._tasks.settle()
 
-    def versions(self) -> dict[str, int]:
-        """Return the newest version known on each topic, for the head."""
-        return self._book.versions()
-
     def status(self) -> list[dict[str, Any]]:
         """Return how each patch stands, for people."""
         return self.desk.patches()
@@ -441,13 +361,10 @@ def _voice_map(
     )
 
 
+def _open() -> Reason | None:
+    """Nothing closes us."""
+    return None
+
+
 def _nothing(_states: tuple[PatchState, ...], _now_ms: int) -> None:
     """Nothing else follows."""
-
-
-def _nobody(_sender: GatewayId, _topic: Topic, _document: Document, _link: str) -> None:
-    """Drop what nobody shows."""
-
-
-def _no_emergency(_topic: Topic, _document: Document) -> None:
-    """Drop what nobody follows."""

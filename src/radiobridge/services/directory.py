@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from radiobridge.core.documents import DocumentBook, Offer
 from radiobridge.model.ids import AgencyId, GatewayId
-from radiobridge.wire.documents import read_document, roster_subject
+from radiobridge.wire.documents import read_document, read_undated, roster_subject
 from radiobridge.wire.roster import Right, Roster, RosterEntry, roster_of
 
 
@@ -35,6 +35,11 @@ class Directory:
         return frozenset(self._agencies)
 
     @property
+    def versions(self) -> dict[str, int]:
+        """Return the newest version known of each roster, by signed topic."""
+        return self._book.versions()
+
+    @property
     def rosters(self) -> Mapping[AgencyId, Roster]:
         """Return the rosters in force, by agency."""
         return self._rosters
@@ -49,6 +54,11 @@ class Directory:
         elif outcome is Offer.CONFLICT:
             self._rosters.pop(agency, None)
         return outcome
+
+    def issued_ms(self, agency: AgencyId, raw: bytes) -> int:
+        """Return when a roster was signed. Raises RemoteProtocolError when it is none."""
+        document = read_undated(raw, roster_subject(agency), self._agencies[agency])
+        return document.header.issued_ms
 
     def entry(self, gateway: GatewayId, now_ms: int) -> RosterEntry | None:
         """Return what counts now about a gateway."""

@@ -15,11 +15,11 @@ from radiobridge.core.transmit import NotDelivered
 from radiobridge.errors import RemoteProtocolError, StoreError
 from radiobridge.model.ids import GatewayId, TalkgroupId
 from radiobridge.model.voice import Claim
-from radiobridge.services.audit_heads import AuditHeads
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.emergency import Emergency
+from radiobridge.services.heads import Heads
 from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
@@ -28,10 +28,9 @@ from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import Link, PatchApi, StateStore
 from radiobridge.text import Text
 from radiobridge.wire.documents import Document
-from radiobridge.wire.topics import Topic, TopicKind, head_topic, presence_topic, spurt_topic
+from radiobridge.wire.topics import Topic, TopicKind, presence_topic, spurt_topic
 from radiobridge.wire.words import (
     WILL_SEQUENCE,
-    Head,
     Presence,
     RadioPresence,
     RadioState,
@@ -42,8 +41,6 @@ from radiobridge.wire.words import (
 
 log = structlog.get_logger()
 
-HEAD_S = 30.0
-HEAD_LIFE_MS = 90_000
 CONNECTION_KEY = "presence-connection"
 PRESENCE_LIFE_MS = 366 * 24 * 3600 * 1000
 """A will is signed when its connection begins, and must still count when it ends."""
@@ -86,6 +83,7 @@ class Gateway:
         store: StateStore,
         auditor: Auditor,
         emergency: Emergency,
+        heads: Heads,
     ) -> None:
         self.emergency = emergency
         """The commands on emergencies (spi.GatewayApi)."""
@@ -104,7 +102,7 @@ class Gateway:
         self._store = store
         self._auditor = auditor
         self._tasks = Tasks()
-        self._heads = AuditHeads(me, store=store, auditor=auditor, tasks=self._tasks)
+        self._heads = heads
         self._links: dict[str, Link] = {}
         self._link_states: dict[str, _LinkState] = {}
         self._connections: dict[str, _Connection] = {}
@@ -114,10 +112,9 @@ class Gateway:
         self._presence = PresenceBook()
         self._switch = KillSwitch(voice.runners, store, auditor)
         self._refusals: deque[dict[str, Any]] = deque(maxlen=20)
-        self._head_at = 0.0
         self._housekeeping: asyncio.Task[None] | None = None
-        control.heard = self._heard
-        control.emergency = emergency.heard
+        control.intake.ports.heard = self._heard
+        control.intake.ports.emergency = emergency.heard
         control.patches_changed = emergency.follow
 
     # --- life ----------------------------------------------------------------------------------
@@ -145,6 +142,7 @@ class Gateway:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
         await self._switch.close()
+        await self._heads.close()
         await self._control.settle()
         await self.emergency.settle()
         await self._tasks.settle()
@@ -176,7 +174,7 @@ class Gateway:
                 log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
                 self._control.refresh()
             self._show_presence()
-            self._say_head()
+            self._heads.tick()
             self.alive()
 
     # --- documents that are for people ---------------------------------------------------------
@@ -198,8 +196,7 @@ class Gateway:
                      state=notice.state.value, radio=str(notice.radio),
                      reason=notice.reason)  # fmt: skip
         elif topic.kind is TopicKind.HEAD:
-            head = Head.from_body(document.body)
-            self._heads.heard(sender, head.audit, self._bridge.now_ms())
+            self._heads.heard(sender, document)
 
     def _refused(self, where: GatewayId, notice: SpurtNotice) -> None:
         """A spurt of ours was not delivered somewhere: the talker's side must know."""
@@ -264,17 +261,6 @@ class Gateway:
         topic = spurt_topic(self._me, talkgroup.name)
         expires_ms = self._bridge.now_ms() + NOTICE_LIFE_MS
         self._papers.notice(topic, notice.to_body(), expires_ms=expires_ms)
-
-    def _say_head(self) -> None:
-        now = time.monotonic()
-        if now < self._head_at:
-            return
-        self._head_at = now + HEAD_S
-        now_ms = self._bridge.now_ms()
-        audit = self._auditor.head_text()
-        self._heads.published(audit, now_ms)
-        head = Head(bridge_ms=now_ms, versions=self._control.versions(), audit=audit)
-        self._papers.publish(head_topic(self._me), head.to_body(), expires_ms=now_ms + HEAD_LIFE_MS)
 
     # --- presence ------------------------------------------------------------------------------
 
@@ -343,6 +329,7 @@ class Gateway:
         """Note that a link is up (spi.LinkSink)."""
         if link in self._links:
             self._link_states[link] = _LinkState(True, time.monotonic(), Text("", ""))
+            self._heads.link_up(link)
             log.info("link-up", link=link)
 
     def link_down(self, link: str, reason: Text) -> None:
@@ -351,6 +338,7 @@ class Gateway:
             return
         before = self._link_states.get(link)
         now = time.monotonic()
+        self._heads.link_down(link)
         since = before.since if before is not None and not before.up else now
         self._link_states[link] = _LinkState(False, since, reason)
         if before is None or before.up or before.reason != reason:
@@ -385,12 +373,13 @@ class Gateway:
             "transmit": {"stopped_by": self._switch.stopped_by},
             "partners": [self._partner_status(one) for one in self._presence.gateways()],
             "patches": self._control.status(),
+            "state": self._heads.status(self._bridge.now_ms()),
             "floor": voice["floor"],
             "alarms": self.emergency.list_alarms(),
             "talkers": self.emergency.list_measures(),
             "not_delivered": list(self._refusals),
             "audit": self._audit_status(),
-            "counters": {**self._control.counters, **voice["counters"]},
+            "counters": {**self._control.intake.counters, **voice["counters"]},
         }
 
     def _audit_status(self) -> dict[str, Any]:
@@ -401,7 +390,7 @@ class Gateway:
             "left_out": state.left_out,
             "failures": state.failures,
             "error": state.error._asdict() if state.error is not None else None,
-            "heads": self._heads.status(),
+            "heads": self._heads.audit_status(),
         }
 
     def _link_status(self, name: str) -> dict[str, Any]:
@@ -411,6 +400,7 @@ class Gateway:
             "up": state.up,
             "since": self._ago_ms(state.since),
             "reason": state.reason._asdict(),
+            "served_old": self._heads.served_old(name),
             "counters": dict(self._links[name].stats()),
         }
 
@@ -433,7 +423,7 @@ class Gateway:
 
     def audit_heads(self) -> dict[str, Any]:
         """Return the heads of others' audit logs that are held here (spi.GatewayApi)."""
-        return {"gateway": str(self._me), "heads": self._heads.held()}
+        return {"gateway": str(self._me), "heads": self._heads.audit_held()}
 
     async def inhibit(self, radio: str, by: str) -> dict[str, Any]:
         """Unkey a radio and keep it off the air, also over a restart (spi.GatewayApi)."""
@@ -442,6 +432,10 @@ class Gateway:
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         """Lift an inhibit once that is durable (spi.GatewayApi)."""
         return await self._switch.allow(radio, by)
+
+    async def confirm_state(self, by: str) -> dict[str, Any]:
+        """Trust the state of this gateway, once that is durable (spi.GatewayApi)."""
+        return await self._heads.confirm(by)
 
     async def stop_transmit(self, by: str) -> dict[str, Any]:
         """Unkey every radio and keep all of them off the air (spi.GatewayApi)."""

@@ -30,6 +30,12 @@ class Papers:
         self._hpke_key = hpke_key
         self._bridge = bridge
         self._last_version = 0
+        self.versions: dict[str, int] = {}
+        """The version of what was published last on each topic, in this run."""
+
+    def raise_floor(self, version: int) -> None:
+        """Say nothing more under this version or a lower one: it was used before a restart."""
+        self._last_version = max(self._last_version, version)
 
     def next_version(self) -> int:
         """Return a version that is higher than all before, also before a restart."""
@@ -47,6 +53,7 @@ class Papers:
             issued_ms=min(self._bridge.now_ms(), expires_ms - 1),
             expires_ms=expires_ms,
         )
+        self.versions[topic] = header.version
         return sign_document(header, body, self._signing_key)
 
     def publish(self, topic: str, body: Body, *, expires_ms: int) -> None:

@@ -48,8 +48,6 @@ COMMAND = "command"
 ACTIVE_MS = 8 * 3600 * 1000
 """How long an activation lasts when nobody says."""
 
-_CLOSED = (Reason.CLOCK_UNSYNCHRONISED, Reason.STATE_UNCONFIRMED)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskPorts:
@@ -124,6 +122,7 @@ class PatchDesk:
 
     async def propose(self, request: object, by: str) -> Json:
         """Accept terms of our own making: the others see who is waited for."""
+        self._check_open()
         asked = Asked(request)
         preview = asked.flag("preview")
         terms = asked_terms(asked, self._ports.agreements().talkgroups, self._bridge.now_ms())
@@ -133,6 +132,7 @@ class PatchDesk:
 
     async def accept(self, patch: str, request: object, by: str) -> Json:
         """Accept what another agency proposes: the same terms, narrowed if asked."""
+        self._check_open()
         asked = Asked(request)
         preview, in_clear = asked.flag("preview"), asked.flag("in_clear")
         prefix = asked.text("terms") if asked.has("terms") else ""
@@ -145,6 +145,7 @@ class PatchDesk:
 
     async def extend(self, patch: str, request: object, by: str) -> Json:
         """Propose a patch that goes on when this one ends."""
+        self._check_open()
         asked = Asked(request)
         preview = asked.flag("preview")
         state = self._state(patch)
@@ -170,6 +171,7 @@ class PatchDesk:
 
     async def activate(self, plan: str, request: object, by: str) -> Json:
         """Put an on-demand plan into force; partners that have it accept by themselves."""
+        self._check_open()
         asked = Asked(request)
         preview = asked.flag("preview")
         agreed = self._plan(plan)
@@ -187,7 +189,6 @@ class PatchDesk:
 
     async def _give(self, terms: Terms, narrowing: Narrowing, by: str, *, preview: bool) -> Json:
         """Accept terms, once that is durable."""
-        self._check_open()
         if preview:
             return {"preview": True, **terms_view(terms)}
         await self._accept(narrowing.word(terms), Origin(COMMAND, by))
@@ -336,9 +337,8 @@ class PatchDesk:
     def _check_open(self) -> None:
         now_ms = self._bridge.now_ms()
         closed = self._ports.closed()
-        if closed in _CLOSED:
-            text = why(closed)
-            raise CommandError(*text)
+        if closed is not None:
+            raise CommandError(*why(closed))
         if not self._patches.may_consent(self._me, now_ms):
             raise _no_right(self._me)
 

@@ -221,6 +221,22 @@ class OwnWords:
             self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
             self._said[word.patch] = _Said(word, frozenset(), version)
 
+    def recall(self, word: PatchWord, version: int, expires_ms: int) -> None:
+        """Take a word of ours that came back from a broker, and that the disk has forgotten."""
+        known = self._said.get(word.patch)
+        if known is not None and known.version >= version:
+            return
+        log.warning("word-recalled", patch=str(word.patch), verb=word.verb.value)
+        self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
+        self._said[word.patch] = _Said(word, frozenset(), version)
+        self._auditor.word_said(word, source="recalled")
+        if word.terms is not None and not self._patches.planned(word.patch):
+            self._patches.adopt(word.terms)
+            adopted = _adopted(word.terms, Origin("recalled"))
+            self._tasks.spawn(self._put(*adopted, lambda: True))
+        self._tasks.spawn(self._persist(word, version, expires_ms))
+        self._ports.refresh()
+
     def forget(self, patches: tuple[PatchId, ...]) -> None:
         """Forget what was said about patches that are long over."""
         for patch in patches:
