@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Plug:
     """It is there again. May be called when it is there."""
     turn: Callable[[str], None] = lambda _channel: None
     """Somebody turns the channel knob, on a radio that reports its channel."""
+    press: Callable[[], None] = lambda: None
+    """Somebody presses the donor radio's own emergency switch, where it has one."""
 
     @property
     def radio(self) -> DonorRadio:
@@ -70,7 +73,13 @@ def _ccdi(radio: DonorRadio, sound: dict[str, Any], link: Path) -> Plug:
 
     cabling = Cabling(interface=interface, audio=sound)
     cables = Cables(radio=radio, cabling=cabling, close=close)
-    return Plug(cables=cables, pull=device.vanish, plug_in=device.appear, turn=device.set_channel)
+    return Plug(
+        cables=cables,
+        pull=device.vanish,
+        plug_in=device.appear,
+        turn=device.set_channel,
+        press=partial(device.emergency, active=True),
+    )
 
 
 def _lines(radio: DonorRadio, sound: dict[str, Any] | None) -> Plug:
