@@ -7,7 +7,7 @@ file; what shows that one is the chain.
 
 The gateway holds the file locked, which keeps SQLite's index of the write-ahead log in its own
 memory. Shared with readers it would be a file mapped into memory, and on a full disk the kernel
-ends a process that touches a page of it which has no room (SIGBUS): the gateway, with all its voice.
+ends a process that touches a page of it which has no room (SIGBUS): the gateway with all its voice.
 """
 
 import os
