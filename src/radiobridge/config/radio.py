@@ -1,21 +1,25 @@
 """The settings of one donor radio. Durations are in s, levels in dBFS, gains in dB."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from radiobridge.config.base import Choice, Id, LanguageName, Settings, Words
 from radiobridge.config.units import (
     AnswerTime,
     CoolDown,
     CorLimit,
+    CtcssTone,
     Gain,
     Level,
     ShortTime,
     TransmitTime,
     written,
+    wrong,
 )
+from radiobridge.model.talker import MAX_NAME, clean, is_clean, is_talker
 
 DriverMapping = Annotated[dict[str, Any], Field(examples=["{driver: ccdi, device: /dev/ttyS0}"])]
 """`driver` and that driver's own settings; checked by `config.drivers`, once for each driver."""
@@ -25,6 +29,44 @@ Channel = Annotated[
     str, Field(min_length=1, max_length=32, pattern=r"^[!-~]+$", examples=["'000012'"])
 ]
 """One word; quoted where it is a number."""
+
+
+def _mdc_code(text: str) -> str:
+    if re.fullmatch(r"[0-9A-F]{2}/[0-9A-F]{2}", text, re.ASCII) is None:
+        raise wrong(
+            f"'{text[:20]}' is not operation/argument in upper-case hex; write for example `40/80`",
+            f"'{text[:20]}' n'est pas opération/argument en hexadécimal majuscule; écrivez par "
+            "exemple `40/80`",
+        )
+    return text
+
+
+def _talker(text: str) -> str:
+    if not is_talker(text):
+        raise wrong(
+            f"'{clean(text)}' is not a talker id; write for example `mdc:1234`, "
+            "`p25:BEE00.2D1.1234567` or `name:Unit 12`",
+            f"'{clean(text)}' n'est pas un identifiant de locuteur; écrivez par exemple "
+            "`mdc:1234`, `p25:BEE00.2D1.1234567` ou `name:Unité 12`",
+        )
+    return text
+
+
+def _alias(text: str) -> str:
+    if not is_clean(text):
+        better = clean(text) or "Unit 12"
+        raise wrong(
+            f"an alias has 1 to {MAX_NAME} letters, digits and marks of one line, without < > & / "
+            f"\\ [ ] and the like; for example `{better}`",
+            f"un alias a de 1 à {MAX_NAME} lettres, chiffres et signes sur une ligne, sans < > & / "
+            f"\\ [ ] et semblables; par exemple `{better}`",
+        )
+    return text
+
+
+MdcCode = Annotated[str, AfterValidator(_mdc_code), Field(examples=["40/80"])]
+TalkerName = Annotated[str, AfterValidator(_talker), Field(examples=["mdc:1234"])]
+Alias = Annotated[str, AfterValidator(_alias), Field(examples=["Unit 12"])]
 
 
 class SquelchMode(StrEnum):
@@ -57,6 +99,10 @@ class ReceiveConfig(Settings):
     """With `squelch: vox`: audio below this closes, after `hang`."""
     gain: Gain = written("0dB")
     """Applied to received audio: a 1 kHz tone at 60 % deviation must come to -20 dBFS."""
+    ctcss: CtcssTone | None = None
+    """The tone without which what is received does not count: COR and tone, or VOX and tone."""
+    mdc_emergency: list[MdcCode] = Field(default=["40/80", "40/81", "00/81"])
+    """MDC1200 operation/argument that this fleet's emergency buttons send."""
 
 
 class TransmitConfig(Settings):
@@ -95,6 +141,8 @@ class RadioConfig(Settings):
     """From the radio to the network."""
     transmit: TransmitConfig = Field(default_factory=TransmitConfig)
     """From the network to the radio."""
+    talkers: dict[TalkerName, Alias] = Field(default_factory=dict)
+    """What people call those who talk by this radio: `{"mdc:1234": Unit 12}`."""
     language: LanguageName | None = None
     """The language of this radio's users, where it differs from the gateway's."""
 

@@ -13,6 +13,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from radiobridge.media.ctcss import TONES_HZ
 from radiobridge.model.voice import RADIO_RATES
 
 _NUMBER = r"[-+]?[0-9]{1,9}(\.[0-9]{1,9})?"
@@ -46,13 +47,14 @@ class Quantity:
     whole: bool = False
     """An int in the base unit (Hz, bit/s) rather than a float."""
     bare: bool = False
-    """A plain integer in the base unit will do."""
-    choices: tuple[int, ...] = ()
+    """A plain number in the base unit will do."""
+    choices: tuple[float, ...] = ()
     """The only values allowed, in the base unit; empty when all between the limits are."""
 
     def parse(self, value: object) -> float | int:
         """Return the number in the base unit; raise PydanticCustomError."""
-        if self.bare and isinstance(value, int) and not isinstance(value, bool):
+        plain = int if self.whole else int | float
+        if self.bare and isinstance(value, plain) and not isinstance(value, bool):
             number = float(value)
         elif value == 0 and isinstance(value, int | float) and not isinstance(value, bool):
             number = 0.0
@@ -110,7 +112,7 @@ class Quantity:
             "description": f"{self.low} to {self.high}, for example {self.example}",
         }
         if self.bare:
-            return {"anyOf": [text, {"type": "integer"}]}
+            return {"anyOf": [text, {"type": "integer" if self.whole else "number"}]}
         return {"anyOf": [text, {"const": 0}]}
 
 
@@ -129,6 +131,15 @@ _SAMPLE_RATE = Quantity(
     whole=True,
     bare=True,
     choices=RADIO_RATES,
+)
+
+_CTCSS = Quantity(
+    units={"Hz": 1.0},
+    low="67Hz",
+    high="250.3Hz",
+    example="156.7Hz",
+    bare=True,
+    choices=TONES_HZ,
 )
 
 ShortTime: TypeAlias = Annotated[float, _between("0ms", "2s", "120ms")]
@@ -157,5 +168,7 @@ Level: TypeAlias = Annotated[float, _LEVEL]
 """-90 to 0 dBFS."""
 Bitrate: TypeAlias = Annotated[int, _BITRATE]
 """6 to 128 kbit/s, in bit/s."""
+CtcssTone: TypeAlias = Annotated[float, _CTCSS]
+"""One of the 38 tones of CTCSS, in Hz."""
 SampleRate: TypeAlias = Annotated[int, _SAMPLE_RATE]
 """One of RADIO_RATES, in Hz."""
