@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from radiobridge.model.audit import AuditHead
+from radiobridge.cli import audit_view
+from radiobridge.model.audit import AuditEvent, AuditHead
 from tests.cli.audit_logs import (
     DETROIT,
     WINDSOR,
@@ -259,6 +260,13 @@ def test_show_in_french(log: Path) -> None:
     ran = run_apart("audit", "show", str(log), lang="fr_CA.UTF-8")
     assert "notre parole sur un jumelage" in ran.out
     assert "NON FAIT" in ran.out
+
+
+def test_every_event_has_words_in_both_languages() -> None:
+    for event in AuditEvent:
+        words = audit_view.words_of(event)
+        assert words is not None, event
+        assert words.en != words.fr
 
 
 def test_show_marks_what_was_altered(capsys: Capture, log: Path) -> None:

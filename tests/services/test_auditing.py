@@ -213,13 +213,15 @@ async def test_a_partner_that_floods_us_is_counted_not_kept() -> None:
     desk.auditor.head_text()
     left_out = desk.log.entries[-1]
     assert (left_out.what, left_out.identity) == (AuditEvent.LEFT_OUT, "us.cbp/detroit")
-    assert left_out.detail == {"count": 50}
+    assert left_out.detail == {"count": 50, "of": "voice"}
     desk.auditor.head_text()
     assert desk.log.entries[-1] is left_out, "told once"
+    desk.auditor.caused(DETROIT, AuditEvent.ALARM_RAISED, source="alarm", detail={})
+    assert desk.log.entries[-1].what == AuditEvent.ALARM_RAISED, "no spurts drown an alarm"
     await asyncio.sleep(10 * ALLOWANCE_MS / 1000)
     for number in range(50):
         desk.auditor.spurt(replace(event, claim=claim(NOW_MS + 1000 + number)), None)
-    assert len(desk.log.entries) == ALLOWANCE + 2 + 10
+    assert len(desk.log.entries) == ALLOWANCE + 3 + 10
 
 
 @in_virtual_time

@@ -157,8 +157,13 @@ def _read(record: Record) -> Sealed | None:
         return None
 
 
+def words_of(what: str) -> Text | None:
+    """Return what people read for an event; None for one that we do not know."""
+    return _EVENTS.get(what)
+
+
 def _what(what: str, language: Language) -> str:
-    known = _EVENTS.get(what)
+    known = words_of(what)
     return visible(what) if known is None else known.to(language)
 
 
@@ -193,6 +198,15 @@ _EVENTS: dict[str, Text] = {
     AuditEvent.SPURT_STARTED: Text("talk started", "parole commencée"),
     AuditEvent.SPURT_ENDED: Text("talk ended", "parole terminée"),
     AuditEvent.NOT_DELIVERED: Text("not delivered", "non transmis"),
+    AuditEvent.ALARM_RAISED: Text("alarm raised", "alarme donnée"),
+    AuditEvent.ALARM_RANK_SPENT: Text("emergency rank spent", "rang d'urgence épuisé"),
+    AuditEvent.ALARM_ESCALATED: Text("alarm escalated", "alarme relancée"),
+    AuditEvent.ALARM_ACKNOWLEDGED: Text("alarm acknowledged", "alarme acquittée"),
+    AuditEvent.ALARM_CLEAR_SAID: Text("alarm cleared by its agency", "alarme levée par son agence"),
+    AuditEvent.ALARM_CLEARED: Text("alarm over", "alarme terminée"),
+    AuditEvent.TALKER_DEMOTED: Text("talker demoted", "locuteur rétrogradé"),
+    AuditEvent.TALKER_EXCLUDED: Text("talker excluded", "locuteur exclu"),
+    AuditEvent.TALKER_RESTORED: Text("talker restored", "locuteur rétabli"),
     AuditEvent.HEAD_WENT_BACK: Text("a partner's log went back", "un journal a reculé"),
     AuditEvent.LOG_CUT: Text("this log was cut", "ce journal a été tronqué"),
     AuditEvent.LEFT_OUT: Text("entries left out", "entrées omises"),

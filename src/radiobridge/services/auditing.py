@@ -27,12 +27,14 @@ from radiobridge.wire.terms import terms_hash
 from radiobridge.wire.words import KeyGrant, PatchWord, SpurtNotice
 
 ALLOWANCE = 200
-"""Entries that one partner gateway may cause at once."""
+"""Entries that one partner gateway may cause at once: so many by voice, as many by documents."""
 
 ALLOWANCE_MS = 500
 """One more for each time that long."""
 
 Detail = str | int
+
+_VOICE = frozenset({AuditEvent.SPURT_STARTED, AuditEvent.SPURT_ENDED, AuditEvent.NOT_DELIVERED})
 
 
 class Auditor:
@@ -44,7 +46,7 @@ class Auditor:
         self._me = str(me)
         self._log = log
         self._bridge = bridge
-        self._allowances: dict[GatewayId, _Allowance] = {}
+        self._allowances: dict[tuple[GatewayId, str], _Allowance] = {}
         self._spurts: dict[tuple[GatewayId, TalkgroupId, int], int] = {}
 
     def after(
@@ -325,17 +327,21 @@ class Auditor:
         )
 
     def _caused(self, sender: GatewayId, entry: AuditEntry) -> None:
-        """Log what a gateway causes; a partner within its allowance."""
+        """Log what a gateway causes; a partner within its allowance, one for voice, one for words.
+
+        So no flood of spurts drowns an alarm or a withdrawal.
+        """
         if str(sender) == self._me:
             self._log.after(entry)
             return
-        allowance = self._allowances.setdefault(sender, _Allowance(entry.when_ms))
+        kind = "voice" if entry.what in _VOICE else "documents"
+        allowance = self._allowances.setdefault((sender, kind), _Allowance(entry.when_ms))
         if allowance.take(entry.when_ms):
             self._log.after(entry)
 
     def _tell_left_out(self) -> None:
         """Log how many entries partners have lost to their allowance since the last time."""
-        for sender, allowance in self._allowances.items():
+        for (sender, kind), allowance in self._allowances.items():
             count, allowance.left_out = allowance.left_out, 0
             if count:
                 self.after(
@@ -343,7 +349,7 @@ class Auditor:
                     source="allowance",
                     identity=str(sender),
                     outcome=Outcome.FAILED,
-                    detail={"count": count},
+                    detail={"count": count, "of": kind},
                 )
 
 
