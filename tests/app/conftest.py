@@ -54,5 +54,6 @@ def river(shared_river: River) -> Iterator[River]:
     """The world as every test finds it; afterwards the line logs are held against what was said."""
     shared_river.ready()
     yield shared_river
+    shared_river.all_hush()
     shared_river.settle()
     shared_river.check_lines()

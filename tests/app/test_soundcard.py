@@ -37,7 +37,7 @@ ATTEMPTS = 3
 each time."""
 
 FOUND = 0.75
-FAULTS_MS = 60.0
+FAULTS_MS = 200.0
 
 
 class Studio(World):

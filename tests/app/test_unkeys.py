@@ -97,19 +97,21 @@ def test_a_gateway_that_goes_on_after_it_stood_still(river: River) -> None:
     river.signal(OPP, signal.SIGCONT)
     not_again(river, at, *TAC1)
     river.hush(CBP)
+    river.settle()
     river.ready()
     said = river.talk(CBP, "dont-shoot-en")
     river.wait_said(said)
     river.heard(said, CBP, OPP)
 
 
-def test_a_gateway_that_stood_still_until_all_was_said(river: River) -> None:
-    """What waited for it in sockets is too old by then: nothing is keyed for it."""
+@pytest.mark.parametrize("longer_s", [0.3, STALE_S])
+def test_a_gateway_that_stood_still_until_all_was_said(river: River, longer_s: float) -> None:
+    """What waited in its sockets is the rest of a spurt that broke, or too old: it keys nothing."""
     long_talk(river, *TAC1)
     at = river.signal(OPP, signal.SIGSTOP)
     river.hush(CBP)
     river.wait_unkeyed(*TAC1)
-    river.pause(STALE_S)
+    river.pause(longer_s)
     river.signal(OPP, signal.SIGCONT)
     not_again(river, at, *TAC1)
     river.ready()
