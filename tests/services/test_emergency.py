@@ -393,7 +393,9 @@ async def test_another_talker_of_the_talkgroup_is_free() -> None:
     claim = spurt(desk, TAC1)
     assert level(desk, claim) == (NONE, NONE)
     before = desk.reranked
-    desk.emergency.talkers.identified(desk.site.id, TAC1, 1, "mdc:1234")
+    desk.emergency.identified(claim, "mdc:1234")
+    assert level(desk, claim) == (NONE, NONE), "not in the middle of a frame"
+    await turns()
     assert desk.reranked == before + 1
     assert level(desk, claim) == (EXCLUDED, EXCLUDED)
     assert level(desk, spurt(desk, TAC1, 2)) == (NONE, NONE), "the next spurt is another talker's"

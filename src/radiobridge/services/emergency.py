@@ -6,6 +6,7 @@ talker its rights back is in the audit log before.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,6 +26,7 @@ from radiobridge.model.ids import (
 )
 from radiobridge.model.interface import RadioAlarm
 from radiobridge.model.talker import clean
+from radiobridge.model.voice import Claim
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.alarms import AlarmPorts, Alarms, Cause
 from radiobridge.services.asked import Asked
@@ -232,6 +234,11 @@ class Emergency:
             by=word.by,
             detail={"talkgroup": str(word.talkgroup), "talker": word.talker, "by": word.by},
         )
+
+    def identified(self, claim: Claim, talker: str) -> None:
+        """Note who talks in a spurt of ours; called while it is heard, done in the next turn."""
+        note = partial(self.talkers.identified, claim.sender, claim.talkgroup, claim.start_ms)
+        asyncio.get_running_loop().call_soon(note, talker)
 
     def noticed(self, sender: GatewayId, notice: SpurtNotice) -> None:
         """Take a notice of another gateway: who speaks in its spurt."""

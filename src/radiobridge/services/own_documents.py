@@ -22,7 +22,7 @@ from radiobridge.services.tasks import Tasks
 from radiobridge.spi import StateStore
 from radiobridge.wire.canonical import Body
 from radiobridge.wire.roster import Right
-from radiobridge.wire.seal import MAX_RECIPIENTS, hpke_public
+from radiobridge.wire.seal import MAX_RECIPIENTS, SealContext, seal
 from radiobridge.wire.topics import Topic, TopicKind, parse_topic
 
 log = structlog.get_logger()
@@ -182,7 +182,7 @@ class OwnDocuments:
 
     def _fitting(self, audience: Mapping[GatewayId, bytes]) -> dict[GatewayId, bytes]:
         """Return whom a document can be sealed to, the own agency first."""
-        usable = [gateway for gateway, key in audience.items() if _usable(key)]
+        usable = [gateway for gateway, key in audience.items() if _usable(gateway, key)]
         usable.sort(key=lambda gateway: (gateway.agency != self._own, gateway))
         return {gateway: audience[gateway] for gateway in usable[:MAX_RECIPIENTS]}
 
@@ -208,9 +208,10 @@ class OwnDocuments:
                 return
 
 
-def _usable(key: bytes) -> bool:
+def _usable(gateway: GatewayId, key: bytes) -> bool:
+    """Tell whether anything can be sealed with a key: some look right and are not."""
     try:
-        hpke_public(key)
+        seal({}, {gateway: key}, SealContext(topic="", version=1, sender=gateway))
     except RadioBridgeError:
         return False
     return True
