@@ -36,7 +36,7 @@ class Desk:
             make_timer=make_timer,
             escalate_ms=escalate_ms,
         )
-        site.control.emergency = self.emergency.heard
+        site.control.intake.ports.emergency = self.emergency.heard
         site.control.patches_changed = self.emergency.follow
         self.emergency.start()
         site.control.refresh()

@@ -322,7 +322,7 @@ async def test_who_is_not_in_the_patch_reads_nothing_of_it() -> None:
     alarm = (await world["windsor"].raise_alarm("TAC2"))["id"]
     await settle()
     assert world["ottawa"].alarms() == world["detroit"].alarms() == []
-    refused = world["ottawa"].site.control.counters
+    refused = world["ottawa"].site.control.intake.counters
     assert refused["document-not-for-us"] > 0
     assert world["windsor"].alarms() == [(alarm, "raised", True)]
 
