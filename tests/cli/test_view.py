@@ -147,6 +147,16 @@ JSON = st.recursive(
 )
 
 
+def test_a_log_that_cannot_be_written_is_told_in_red_with_the_reason() -> None:
+    error = {"en": "the disk is full", "fr": "le disque est plein"}
+    status = {**STATUS, "audit": {"error": error, "waiting": 3}}
+    assert "AUDIT LOG NOT WRITTEN, so no new consent is given: the disk is full" in shown(
+        status, Language.EN
+    )
+    assert "aucun nouvel accord : le disque est plein" in shown(status, Language.FR)
+    assert "AUDIT" not in shown({**STATUS, "audit": {"error": None}}, Language.EN)
+
+
 @given(
     st.dictionaries(st.sampled_from(sorted(STATUS)), JSON),
     st.dictionaries(st.sampled_from(sorted(STATUS["radios"][0])), JSON),

@@ -140,6 +140,14 @@ def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
         link, topic = plain(one.get("link"), language), plain(one.get("topic"), language)
         text = Text(f"{link} has only an old {topic}", f"{link} n'a qu'un ancien {topic}")
         yield Styled(text.to(language), style="yellow")
+    audit = status.get("audit")
+    if isinstance(audit, Mapping) and audit.get("error"):
+        reason = plain(audit["error"], language)
+        text = Text(
+            f"AUDIT LOG NOT WRITTEN, so no new consent is given: {reason}",
+            f"JOURNAL D'AUDIT NON ÉCRIT, donc aucun nouvel accord : {reason}",
+        )
+        yield Styled(text.to(language), style="bold red")
     stopped = status.get("transmit")
     if isinstance(stopped, Mapping) and stopped.get("stopped_by"):
         who = plain(stopped["stopped_by"], language)

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 AUDIT_HEAD_KEY = "audit-head/"
 
-_PERIODS = (("hour", 3_600_000, 48), ("day", 24 * 3_600_000, 400))
+PERIODS = (("hour", 3_600_000, 48), ("day", 24 * 3_600_000, 400))
 """Name, length in ms, how many of them are kept."""
 
 
@@ -71,7 +71,7 @@ class AuditHeads:
         name = AUDIT_HEAD_KEY + str(gateway)
         if kept != head:
             self._tasks.spawn(self._put(name, text, now_ms))
-        for period, length_ms, slots in _PERIODS:
+        for period, length_ms, slots in PERIODS:
             count = now_ms // length_ms
             slot = f"{name}/{period}{count % slots}"
             if _when(self._store.get(slot)) // length_ms != count:

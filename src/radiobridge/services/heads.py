@@ -17,7 +17,7 @@ from radiobridge.core.heads import HeadWatch, LinkBehind, Withheld
 from radiobridge.core.patch_state import Reason
 from radiobridge.core.state_trust import StateTrust, Trust
 from radiobridge.errors import CommandError, RemoteProtocolError, StoreError
-from radiobridge.model.audit import Outcome
+from radiobridge.model.audit import AuditEvent, Outcome
 from radiobridge.model.ids import AgencyId, GatewayId
 from radiobridge.services.audit_heads import AuditHeads
 from radiobridge.services.auditing import Auditor
@@ -99,7 +99,7 @@ class Heads:
         """An operator vouches for the state; durable before it takes effect."""
         now_ms = self._bridge.now_ms()
         try:
-            await self._auditor.before("state-confirmed", source="command", identity=by)
+            await self._auditor.before(AuditEvent.STATE_CONFIRMED, source="command", identity=by)
             async with asyncio.timeout(STORE_S):
                 await self._store.put(MARKER_KEY, str(self._papers.next_version()))
         except (StoreError, TimeoutError) as error:
@@ -123,10 +123,12 @@ class Heads:
         before, self._told = self._told, trust
         if trust is Trust.LOST:
             log.error("state-lost")
-            self._auditor.after("state-lost", source="heads", outcome=Outcome.FAILED)
+            self._auditor.after(AuditEvent.STATE_LOST, source="heads", outcome=Outcome.FAILED)
         elif trust is Trust.TRUSTED and (before is Trust.LOST or self._trust.by):
             log.warning("state-trusted", by=self._trust.by)
-            self._auditor.after("state-trusted", source="heads", identity=self._trust.by or None)
+            self._auditor.after(
+                AuditEvent.STATE_TRUSTED, source="heads", identity=self._trust.by or None
+            )
         self._say_at = 0.0
         self._ports.changed()
 
