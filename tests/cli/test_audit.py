@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from radiobridge.cli import audit_view
 from radiobridge.model.audit import AuditEvent, AuditHead
@@ -326,6 +328,37 @@ def test_a_sheet_for_people_runs_nothing(capsys: Capture, log: Path, tmp_path: P
         for value in row.values():
             assert not value.startswith(("=", "+", "-", "@"))
             assert value.isprintable()
+
+
+LINE = (
+    '{"hash":"00","record":{"detail":{"a":%s},"identity":%s,"order":"after","outcome":"done",'
+    '"previous":"x","sequence":%s,"source":"s","what":"w","when":%s,"where":"h"}}\n'
+)
+values = st.sampled_from(
+    ['"text"', '"\\ud800"', "1", "-1", "1.5", "true", "null", "[]", "{}", "1e999", "9" * 5000,
+     '"\\u001b[2J"', "9007199254740993"]
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    raw=st.one_of(
+        st.binary(max_size=300),
+        st.tuples(values, values, values, values).map(lambda four: (LINE % four).encode()),
+    )
+)
+def test_whatever_is_in_an_export_is_a_finding_never_a_crash(
+    capsys: Capture, tmp_path: Path, raw: bytes
+) -> None:
+    path = tmp_path / "forged.jsonl"
+    path.write_bytes(b'{"hash":' + raw.removeprefix(b'{"hash":'))
+    out = tmp_path / "again.jsonl"
+    out.unlink(missing_ok=True)
+    for command in (("verify",), ("verify", "--json"), ("show",), ("show", "--json", "--full"),
+                    ("export", "--out", str(out)), ("export", "--format", "csv")):  # fmt: skip
+        ran = run(capsys, "audit", command[0], str(path), *command[1:])
+        assert ran.status == (1 if command[0] == "verify" else 0)
+        assert "\x1b" not in ran.out
 
 
 # --- heads --------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def read_record(body: bytes) -> Sealed:
     raw_detail = fields.value("detail")
     if not isinstance(raw_detail, dict):
         raise RemoteProtocolError("bad-body", "detail")
-    detail = {k: v for k, v in raw_detail.items() if isinstance(v, str | int)}
+    detail = {_whole(k): _detail(v) for k, v in raw_detail.items()}
     sealed = Sealed(
         sequence=fields.integer("sequence", low=1),
         previous=_string(fields, "previous"),
@@ -294,7 +294,24 @@ def _string(fields: Fields, name: str) -> str:
     value = fields.value(name)
     if not isinstance(value, str):
         raise RemoteProtocolError("bad-body", name)
-    return value
+    return _whole(value)
+
+
+def _detail(value: Json) -> str | int:
+    if isinstance(value, str):
+        return _whole(value)
+    if isinstance(value, int):
+        return value
+    raise RemoteProtocolError("bad-body", "detail")
+
+
+def _whole(text: str) -> str:
+    """Return `text` unless it has half characters, which no terminal takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RemoteProtocolError("bad-body", "text") from None
+    return text
 
 
 def _text(text: str) -> str:

@@ -310,6 +310,8 @@ class _Disk:
                 record = seal_entry(one.entry, one.order, head)
                 records.append(record)
                 head = AuditHead(head.sequence + 1, record.hash)
+                # A long queue is written at once when a disk is back: let the voice go first.
+                time.sleep(0)
             if records:
                 append(self._database, records)
         except (sqlite3.Error, OSError) as error:
