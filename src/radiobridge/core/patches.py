@@ -279,7 +279,7 @@ class PatchBook:
         """Return how `patch` stands by itself; None when we know no terms of it."""
         plan = self._plans.get(patch)
         accepted, withdrawn = self._accepted(patch, now_ms), self._withdrawn(patch)
-        known = self._known_terms(patch, accepted)
+        known = self._known_terms(patch, accepted, withdrawn)
         if not known:
             return None
         agreed = _agreed(accepted, withdrawn)
@@ -302,16 +302,23 @@ class PatchBook:
             return state(Reason.NOT_YET)
         return state(self._closed or Reason.IN_FORCE, agencies=gone)
 
-    def _known_terms(self, patch: PatchId, accepted: dict[AgencyId, list[Terms]]) -> list[Terms]:
-        """Return the different terms under this id: our plan, our agency's, then the others'."""
-        plan = self._plans.get(patch) or self._adopted.get(patch)
-        ours = accepted.get(self._own, [])
-        others = [t for agency, all_ in accepted.items() if agency != self._own for t in all_]
-        found = [plan] if plan is not None else []
-        for terms in (*sorted(ours, key=_hash), *sorted(others, key=_hash)):
-            if terms not in found and self._own in terms.agencies:
-                found.append(terms)
-        return found
+    def _known_terms(
+        self,
+        patch: PatchId,
+        accepted: Mapping[AgencyId, list[Terms]],
+        withdrawn: frozenset[AgencyId],
+    ) -> list[Terms]:
+        """Return the different terms under this id: our plan, then those nearest to agreement.
+
+        That order is the same for all who have no plan, so that they speak of the same terms.
+        """
+        found = {terms for all_ in accepted.values() for terms in all_}
+        if patch in self._adopted:
+            found.add(self._adopted[patch])
+        plan = self._plans.get(patch)
+        ours = [t for t in found if self._own in t.agencies and t != plan]
+        ours.sort(key=lambda t: (len(_missing(t, accepted, withdrawn)), _hash(t)))
+        return ours if plan is None else [plan, *ours]
 
     def _ended(
         self, terms: Terms, effective: Terms, withdrawn: frozenset[AgencyId], now_ms: int
@@ -336,12 +343,25 @@ class PatchBook:
         withdrawn: frozenset[AgencyId],
     ) -> PatchState:
         """Say who has not accepted these terms, or which others were accepted."""
-        missing = sorted(a for a in terms.agencies - withdrawn if terms not in accepted.get(a, ()))
+        missing = _missing(terms, accepted, withdrawn)
         for agency in missing:
-            for theirs in sorted(accepted.get(agency, ()), key=_hash):
-                difference = _difference(agency, terms, theirs)
+            for other in sorted(accepted.get(agency, ()), key=_hash):
+                difference = self._seen_from_here(agency, other, terms, accepted)
                 return state(Reason.TERMS_DIFFER, difference=difference)
         return state(Reason.WAITING_FOR, agencies=tuple(missing))
+
+    def _seen_from_here(
+        self,
+        agency: AgencyId,
+        other: Terms,
+        terms: Terms,
+        accepted: Mapping[AgencyId, list[Terms]],
+    ) -> Difference:
+        """Say that `agency` accepts `other` and not `terms`; ours are ours, whichever they are."""
+        if agency != self._own:
+            return _difference(agency, terms, other)
+        theirs = min((a for a, all_ in accepted.items() if terms in all_), default=agency)
+        return _difference(theirs, other, terms)
 
     # All patches together
 
@@ -408,16 +428,19 @@ class PatchBook:
         return accepted if mine is None or mine.empty else narrow(mine, accepted)
 
 
+def _missing(
+    terms: Terms, accepted: Mapping[AgencyId, list[Terms]], withdrawn: frozenset[AgencyId]
+) -> list[AgencyId]:
+    """Return the owners of members, but those that withdrew, who do not accept these terms."""
+    return sorted(a for a in terms.agencies - withdrawn if terms not in accepted.get(a, ()))
+
+
 def _agreed(
     accepted: Mapping[AgencyId, list[Terms]], withdrawn: frozenset[AgencyId]
 ) -> list[Terms]:
     """Return the terms that the owners of all their members accept, but those that withdrew."""
     found = {terms for all_ in accepted.values() for terms in all_}
-    return [
-        terms
-        for terms in sorted(found, key=_hash)
-        if all(terms in accepted.get(a, ()) for a in terms.agencies - withdrawn)
-    ]
+    return [terms for terms in sorted(found, key=_hash) if not _missing(terms, accepted, withdrawn)]
 
 
 def _restrictive(
