@@ -165,7 +165,7 @@ async def test_after_a_restart() -> None:
 
 
 @in_virtual_time
-async def test_what_has_expired_is_forgotten_on_the_disk_too() -> None:
+async def test_what_has_expired_is_forgotten_on_disks_and_brokers() -> None:
     writer = Writer()
     writer.know("ca.opp", entry("ca.opp/windsor"))
     await writer.say(expires_ms=NOW_MS + 10_000)
@@ -173,4 +173,18 @@ async def test_what_has_expired_is_forgotten_on_the_disk_too() -> None:
     writer.documents.follow()
     await asyncio.sleep(1)
     assert writer.documents.said(TOPIC) is None
+    assert writer.store.values == {DOCUMENT_KEY + TOPIC: ""}
+    assert writer.broker.retained[TOPIC] == b""
+
+
+@in_virtual_time
+async def test_what_has_expired_while_we_were_down_too() -> None:
+    writer = Writer()
+    writer.know("ca.opp", entry("ca.opp/windsor"))
+    await writer.say(expires_ms=NOW_MS + 10_000)
+    await asyncio.sleep(11)
+    again = Writer(store=writer.store)
+    assert list(again.documents.restore(frozenset({TopicKind.ALARM}))) == []
+    await asyncio.sleep(1)
+    assert again.broker.retained[TOPIC] == b""
     assert writer.store.values == {DOCUMENT_KEY + TOPIC: ""}

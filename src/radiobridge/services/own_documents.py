@@ -131,11 +131,11 @@ class OwnDocuments:
             except (RadioBridgeError, ValueError, KeyError, TypeError) as error:
                 log.error("document-not-restored", name=name, error=type(error).__name__)  # noqa: TRY400
                 continue
+            self._said[topic] = document
             if document.expires_ms > now_ms:
-                self._said[topic] = document
                 yield document
             else:
-                self._tasks.spawn(self._put(topic, "", lambda: True))
+                self.forget(topic)
 
     def follow(self) -> None:
         """Publish again what somebody has not been able to read; forget what has expired."""
@@ -151,8 +151,9 @@ class OwnDocuments:
         return self._said.get(topic)
 
     def forget(self, topic: str) -> None:
-        """Say no more on a topic."""
+        """Say no more on a topic, and let brokers forget what they retain there."""
         if self._said.pop(topic, None) is not None:
+            self._papers.put(topic, b"")
             self._tasks.spawn(self._put(topic, "", lambda: topic not in self._said))
 
     def _again(self, document: OwnDocument) -> None:
