@@ -129,6 +129,7 @@ def _end(story: Story) -> None:
     story.world.stop_gateways()
     story.world.pause(0.5)
     story.never_keyed_unasked()
+    story.audit_verified()
 
 
 def _go_on(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""What the demonstration leaves in its folder: the report, recordings, line logs, gateway logs."""
+"""What the demonstration leaves in its folder: report, recordings, line, audit and gateway logs."""
 
 import json
 from importlib.metadata import version
@@ -7,6 +7,7 @@ from typing import Any
 
 from radiobridge.errors import RadioBridgeError
 from radiobridge.text import Language
+from radiobridge_sim.demo.audit_step import keep_logs
 from radiobridge_sim.demo.report import voice_entries
 from radiobridge_sim.demo.story import Story
 from radiobridge_sim.phrases import load_phrases
@@ -26,6 +27,7 @@ def write_outcome(
         _write_recording(out / f"{unit.name}.said.wav", unit.said)
         _write_recording(out / f"{unit.name}.heard.wav", unit.heard)
     world.lines.write(out / "lines.jsonl")
+    keep_logs(world, out)
     for log in world.logs:
         if log.exists():
             (out / log.name).write_bytes(log.read_bytes())

@@ -8,6 +8,7 @@ from typing import Any
 from radiobridge.model.ids import PatchId
 from radiobridge.text import Text
 from radiobridge_sim.agencies import Side
+from radiobridge_sim.demo.audit_step import audit_verified
 from radiobridge_sim.demo.exchange import AFTER_S, Exchange, Silence, exchange, silence
 from radiobridge_sim.demo.live import Desk
 from radiobridge_sim.demo.progress import Progress
@@ -275,6 +276,10 @@ class Story:
             measured=_stopped(after_ms, status, keyed=keyed, again=again),
             ok=ok and (after_ms or 0.0) <= UNKEY_MS,
         )
+
+    def audit_verified(self) -> None:
+        """Verify what both gateways have logged. To be played once they have ended."""
+        self._add(audit_verified(self.world))
 
     def never_keyed_unasked(self) -> StepResult:
         """Look at both line logs as a whole: no transmitter was keyed but for a phrase.

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from radiobridge.cli.main import run_command
 from radiobridge.errors import ConfigError
 from radiobridge.text import Language
 from radiobridge_sim.demo.command import run_demo
@@ -103,6 +104,17 @@ def length_s(path: Path) -> float:
         return file.getnframes() / RATE
 
 
+def check_logs(out: Path) -> None:
+    """The logs that it leaves are whole, and tell when they are changed."""
+    for name in ("ca.opp-windsor", "us.cbp-detroit"):
+        log = out / f"{name}.audit.db"
+        assert run_command(["audit", "verify", str(log)]) == 0
+        raw = bytearray(log.read_bytes())
+        raw[raw.index(b'"what":"word-said"') + 9] ^= 1
+        log.write_bytes(raw)
+        assert run_command(["audit", "verify", str(log)]) == 1
+
+
 @pytest.mark.timeout(300)
 def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
     out = folder / "out"
@@ -123,12 +135,14 @@ def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
         "plan-dropped-silent",
         "gateway-stopped-unkeyed",
         "never-keyed-unasked",
+        "audit-verified",
     ]
     assert status == (0 if report["ok"] else 1)
     # On a machine that is busy with other things voice may suffer; nothing else may.
     failed = {name for name, step in steps.items() if not step["ok"]}
     voices = {"heard-after-consent", "reply-heard", "narrowed", "emergency-first"}
     assert failed <= voices, story.text()
+    check_logs(out)
     for voice in report["voice"]:
         assert len(voice["phrases"]) == voice["cor_to_ptt_ms"]["count"] >= 4
         assert all(phrase["median_ms"] is not None for phrase in voice["phrases"])
