@@ -161,6 +161,17 @@ async def test_a_spurt_of_ours_names_the_radio_that_heard_it() -> None:
 
 
 @in_virtual_time
+async def test_a_spurt_that_goes_on_when_the_gateway_stops_ends_there() -> None:
+    desk = Desk()
+    desk.auditor.spurt(FloorEvent(change=FloorChange.TAKEN, claim=claim(), at=0.0), None)
+    await asyncio.sleep(2.0)
+    desk.auditor.stopped()
+    assert desk.whats() == ["spurt-started", "spurt-ended", "stopped"]
+    assert desk.log.entries[1].detail["duration_ms"] == 2000
+    assert desk.log.entries[1].detail["ended"] == "stopped"
+
+
+@in_virtual_time
 async def test_what_was_not_delivered_is_logged_here_and_there() -> None:
     desk = Desk()
     why_not = NotDelivered(reason=NotDeliveredReason.BUSY)

@@ -89,8 +89,16 @@ class Auditor:
         self.after(AuditEvent.STARTED, source="process", detail={"version": version, "boot": boot})
 
     def stopped(self) -> None:
-        """The gateway ends in good order."""
+        """The gateway ends in good order; what was being said ends here."""
         self._tell_left_out()
+        now_ms = self._bridge.now_ms()
+        for (sender, talkgroup, start_ms), since_ms in self._spurts.items():
+            detail = _spurt_detail(talkgroup, start_ms)
+            detail |= {"ended": "stopped", "duration_ms": now_ms - since_ms}
+            self.after(
+                AuditEvent.SPURT_ENDED, source="process", identity=str(sender), detail=detail
+            )
+        self._spurts.clear()
         self.after(AuditEvent.STOPPED, source="process")
 
     def configuration(self, *, error: str = "", restarted: bool = False) -> None:
