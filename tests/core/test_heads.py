@@ -56,8 +56,11 @@ def test_a_link_that_is_down_or_has_just_come_up_is_not_judged() -> None:
     watch.delivered("a", RIVER, 2, 0.0)
     watch.link("b", up=False, now=20.0)
     assert watch.links_behind(30.0) == ()
+    watch.delivered("b", RIVER, 1, 39.9)
     watch.link("b", up=True, now=40.0)
     assert watch.links_behind(41.0) == ()
+    behind = LinkBehind(link="b", topic=RIVER, version=2, delivered=1)
+    assert watch.links_behind(40.0 + LINK_S) == (behind,)
     assert [one.link for one in watch.links_behind(40.0 + LINK_S)] == ["b"]
     watch.forget([RIVER])
     assert watch.links_behind(60.0) == ()

@@ -81,3 +81,11 @@ def test_an_operators_word_settles_it() -> None:
     trust.own_head(6)
     trust.confirm("local:ann")
     assert (trust.trust(NOW), trust.by) == (Trust.TRUSTED, "local:ann")
+
+
+def test_a_word_of_ours_shows_that_an_empty_disk_has_forgotten() -> None:
+    empty, cut_off = checked(None, fresh=True), checked(5)
+    for trust in (empty, cut_off):
+        trust.own_word(6)
+    assert empty.trust(NOW + CHECK_S) is Trust.LOST
+    assert cut_off.trust(NOW + CHECK_S) is Trust.TRUSTED

@@ -118,10 +118,14 @@ class HeadWatch:
         return tuple(found)
 
     def link(self, link: str, *, up: bool, now: float) -> None:
-        """A link has come up (what its broker keeps comes anew) or gone down."""
+        """A link has come up, or gone down: then what its broker keeps comes anew.
+
+        What it keeps may come before the link says that it is up.
+        """
         state = self._links.setdefault(link, _LinkState())
         state.up_at = now if up else None
-        state.brought.clear()
+        if not up:
+            state.brought.clear()
 
     def delivered(self, link: str, topic: str, version: int, now: float) -> bool:
         """Take that a link brought a document; False when it brought a newer one before."""

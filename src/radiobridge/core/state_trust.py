@@ -86,6 +86,15 @@ class StateTrust:
         if self._marker is None or version > self._marker:
             self._evidence = max(version, self._evidence or 0)
 
+    def own_word(self, version: int) -> None:
+        """A word of ours on a patch came from a broker, said before this run.
+
+        A disk that has a marker may just have been cut off before it was written; the word counts
+        again in any case. A disk that has none has forgotten that we ever spoke.
+        """
+        if self._marker is None:
+            self._evidence = max(version, self._evidence or 0)
+
     def sibling_head(self, gateway: str, issued_ms: int, now_ms: int, *, missing: bool) -> None:
         """A gateway of our agency says what it knows; `missing`: we do not know all of it yet.
 

@@ -37,6 +37,9 @@ MARKER_KEY = "published-head"
 
 HEAD_S = 30.0
 HEAD_LIFE_MS = 90_000
+_SURE_S = 0.005
+"""A timer may fire a little early."""
+
 STORE_S = 2.0
 """A disk that takes longer does not stop heads; the next start then asks to be confirmed."""
 
@@ -86,6 +89,7 @@ class Heads:
         self._saying = False
         intake.ports.delivered = self._delivered
         intake.ports.own_head = self._own_head
+        intake.ports.own_word = self._own_word
         if number is not None:
             papers.raise_floor(number)
 
@@ -113,6 +117,10 @@ class Heads:
 
     def _own_head(self, version: int) -> None:
         self._trust.own_head(version)
+        self._settle()
+
+    def _own_word(self, version: int) -> None:
+        self._trust.own_word(version)
         self._settle()
 
     def _settle(self) -> None:
@@ -192,6 +200,9 @@ class Heads:
         now = time.monotonic()
         self._watch.link(link, up=True, now=now)
         self._trust.link_up(now, self._bridge.now_ms())
+        due = self._trust.next_deadline(now)
+        if due is not None:
+            asyncio.get_running_loop().call_later(due - now + _SURE_S, self.tick)
 
     def link_down(self, link: str) -> None:
         """A link is gone."""

@@ -55,6 +55,8 @@ class IntakePorts:
     """A link has brought a standing document, known or not: (link, signed topic, version)."""
     own_head: Callable[[int], None]
     """A head of our own came from a broker: its version."""
+    own_word: Callable[[int], None]
+    """A word of our own from before this run came from a broker: its version."""
 
 
 class Intake:
@@ -76,7 +78,7 @@ class Intake:
         words_changed: Callable[[], None],
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self.ports = IntakePorts(_nobody, _no_emergency, _not_compared, _no_head)
+        self.ports = IntakePorts(_nobody, _no_emergency, _not_compared, _no_head, _no_head)
         self._me = me
         self._directory = directory
         self._papers = papers
@@ -259,6 +261,8 @@ class Intake:
             self.ports.own_head(header.version)
         elif header.expires_ms > now_ms:
             self._book.offer(document, now_ms)
+            if self._papers.versions.get(topic, 0) < header.version:
+                self.ports.own_word(header.version)
             word = PatchWord.from_body(self._papers.opened(document, self._me), parsed.name)
             self._words.recall(word, header.version, header.expires_ms)
 
