@@ -152,13 +152,17 @@ class Site:
             auditor=Auditor(self.id, self.audit, self.bridge),
             make_timer=partial(OneTimer, loop),
         )
-        self.links = tuple(FakeLink(f"b{n}", b) for n, b in enumerate(self.world.brokers))
+        self.links = self.make_links()
         papers.links = self.links
         if self.guarded:
             self._guard(papers)
         self.control.start()
         for link in self.links:
             await link.open(self)
+
+    def make_links(self) -> tuple[FakeLink, ...]:
+        """Return a link to each broker."""
+        return tuple(FakeLink(f"b{n}", b) for n, b in enumerate(self.world.brokers))
 
     def _guard(self, papers: Papers) -> None:
         heads = self.heads = Heads(
