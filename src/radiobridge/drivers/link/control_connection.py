@@ -79,6 +79,8 @@ def make_client(
         will=aiomqtt.Will(*will, qos=1, retain=True),
         timeout=_ANSWER_S,
         max_queued_incoming_messages=MAX_WAITING,
+        # Else a document waits for the acknowledgement of the one before (Nagle).
+        socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         logger=_silent,
     )
 
