@@ -14,7 +14,7 @@ from radiobridge.media.level import level_dbfs
 from radiobridge.media.limiter import Limiter
 from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket, mdc_burst
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
-from radiobridge.media.signalling import Signal, SignallingFilter
+from radiobridge.media.signalling import Signal
 from radiobridge.media.tone import tones
 from radiobridge.model.ids import parse_gateway, parse_talkgroup
 from radiobridge.model.voice import Claim, PcmFrame, TalkClass
@@ -125,9 +125,9 @@ def quiet(seconds: float) -> NDArray[np.int16]:
 
 def voice(seconds: float, *, ctcss_hz: float = 0.0) -> NDArray[np.int16]:
     """Return speech as a transmitter with CTCSS makes it: nothing of it below 300 Hz."""
-    keeper = SignallingFilter(RATE)
-    frames = framed(spoken()[: round(seconds * RATE)], RATE)
-    wave = np.concatenate([keeper.process(frame, allow=False) for frame in frames])
+    spectrum = np.fft.rfft(spoken()[: round(seconds * RATE)].astype(float))
+    spectrum[: round(300 * seconds)] = 0.0
+    wave = np.rint(np.fft.irfft(spectrum, round(seconds * RATE))).astype(np.int16)
     return wave + tones(RATE, [(ctcss_hz, -30.0)], seconds) if ctcss_hz else wave
 
 

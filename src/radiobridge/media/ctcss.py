@@ -96,6 +96,11 @@ class CtcssDetector:
         self._past[self._frame % _LAG] = out[:count]
         return began
 
+    @property
+    def low_band(self) -> Samples:
+        """Return the last 400 ms below 300 Hz at 1 kHz, newest last; not to be kept."""
+        return self._buffer
+
     def reset(self) -> None:
         """Forget the past: no tone is there."""
         self._to_8k.reset()

@@ -4,8 +4,6 @@
 runs a recursive filter block by block, in state-space form. Both keep what they need of the past.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -73,18 +71,6 @@ def low_pass(length: int, cutoff: float, beta: float = 6.0) -> NDArray[np.float6
     return np.asarray(taps / taps.sum(), dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prototype:
-    """An analog low pass with its edge at 1 rad/s: zeros on the imaginary axis, and poles.
-
-    Of each conjugate pair only the one above the real axis is listed.
-    """
-
-    zeros: Sequence[float]
-    """Angular frequencies of the zeros."""
-    poles: Sequence[complex]
-
-
 class Iir:
     """A recursive filter for blocks of samples.
 
@@ -126,25 +112,6 @@ class Iir:
     def reset(self) -> None:
         """Forget the past."""
         self._state = np.zeros(self._order)
-
-
-def high_pass(
-    prototype: Prototype, edge_hz: float, rate: int, *, unity_hz: float
-) -> tuple[NDArray[np.complex128], NDArray[np.complex128], float]:
-    """Return digital poles, zeros and gain of a high pass that leaves `unity_hz` as loud as it is.
-
-    The bilinear transform, with `edge_hz` in its place exactly.
-    """
-    warped = np.tan(np.pi * edge_hz / rate)
-    up = np.array([warped / p for p in prototype.poles])
-    poles = np.concatenate([up, up.conj()])
-    nought = np.array([1j * warped / z for z in prototype.zeros])
-    zeros = np.concatenate([nought, nought.conj()])
-    zeros = np.concatenate([zeros, np.zeros(len(poles) - len(zeros))])
-    digital_poles, digital_zeros = (1 + poles) / (1 - poles), (1 + zeros) / (1 - zeros)
-    at = np.exp(2j * np.pi * unity_hz / rate)
-    gain = abs(np.prod(at - digital_poles) / np.prod(at - digital_zeros))
-    return digital_poles, digital_zeros, float(gain)
 
 
 def _state_space(

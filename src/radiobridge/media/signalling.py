@@ -1,8 +1,8 @@
 """In-band signalling on its way from a receiver to the network: heard always, passed on or not.
 
 One country's page must not set off the other's station. So a frame is passed on as it is where that
-is allowed; where not, CTCSS is filtered out (all below 300 Hz), and what a far decoder could act on
-is silenced:
+is allowed; where not, CTCSS is taken out by a notch (`media.ctcss_notch`), and what else a far
+decoder could act on is silenced:
 
 * MDC1200 from its preamble on, a bare tone of 1200 or 1800 Hz, so that 40 ms of it pass at most;
   without one, from the end of its sync word, so that no data passes
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobridge.media.ctcss import CtcssDetector
+from radiobridge.media.ctcss_notch import CtcssNotch
 from radiobridge.media.dtmf import DtmfDecoder, DtmfSymbol
-from radiobridge.media.filters import Iir, Prototype, high_pass
 from radiobridge.media.level import FLOOR_DBFS, FULL_SCALE
 from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket
 from radiobridge.media.resample import To8k
@@ -55,19 +55,6 @@ _SYNC_FRAMES = 3
 _RAMP_S = 0.001
 """How fast sound goes and comes back: slow enough not to click."""
 
-_EDGE_HZ = 311.0
-_ROWS = {8_000: 10, 16_000: 16, 48_000: 30}
-_ELLIPTIC = Prototype(
-    zeros=(1.2663655628723645, 1.5659322485897083, 3.824078149518911),
-    poles=(
-        -0.3552875926081508 + 0.36198225972377085j,
-        -0.17361940897664555 + 0.840324493356574j,
-        -0.043817497505810134 + 1.007483222697844j,
-    ),
-)
-"""Elliptic, order 6, 0.5 dB of ripple, 50 dB down from 1.241 times its edge on (scipy's
-`ellipap(6, 0.5, 50)`): turned over at 311 Hz it takes 50 dB off 250.3 Hz and less."""
-
 
 @dataclass(slots=True)
 class _Silence:
@@ -80,9 +67,11 @@ class _Silence:
 
 
 def _level_dbfs(samples: NDArray[np.float64]) -> float:
-    """Return the level of samples that have no mean; see `media.level`."""
-    power = float(samples.dot(samples)) / (samples.size * FULL_SCALE * FULL_SCALE / 2.0)
-    return max(FLOOR_DBFS, 10.0 * math.log10(power)) if power > 0.0 else FLOOR_DBFS
+    """Return what `media.level.level_dbfs` would, of samples that are floats already."""
+    mean = float(samples.sum()) / samples.size
+    power = float(samples.dot(samples)) / samples.size - mean * mean
+    full = FULL_SCALE * FULL_SCALE / 2.0
+    return max(FLOOR_DBFS, 10.0 * math.log10(power / full)) if power > 0.0 else FLOOR_DBFS
 
 
 class SignallingFilter:
@@ -95,18 +84,14 @@ class SignallingFilter:
         self.silenced = 0
         """Frames that were silenced."""
         self.voice_dbfs = FLOOR_DBFS
-        """Level of the last frame as received, without what lies below 300 Hz."""
+        """Level of the last frame as received, without CTCSS."""
         self._rate = rate
         self._to_8k = To8k(rate)
         self._mdc = Mdc1200Decoder(rate)
         self._dtmf = DtmfDecoder(rate)
         self._two_tone = TwoToneDecoder(rate)
         self._ctcss = CtcssDetector(rate, ctcss_hz)
-        self._high_pass = Iir(
-            *high_pass(_ELLIPTIC, _EDGE_HZ, rate, unity_hz=TEST_TONE_HZ),
-            size=rate // 50,
-            rows=_ROWS[rate],
-        )
+        self._notch = CtcssNotch(rate, ctcss_hz)
         ramp = round(rate * _RAMP_S)
         self._fall: NDArray[np.float64] = np.zeros(rate // 50)
         self._fall[:ramp] = np.linspace(1.0, 0.0, ramp, endpoint=False)
@@ -126,11 +111,13 @@ class SignallingFilter:
     def process(self, frame: PcmFrame, *, allow: bool) -> PcmFrame:
         """Hear `frame`, shape (rate // 50,) int16, and return what may go on.
 
-        That is `frame` itself where signalling is allowed, else a new array.
+        That is `frame` itself where signalling is allowed or there is none, else a new array.
         """
         self._hear(frame)
-        # The filter runs on while it is not needed: switched on in mid-voice it would click.
-        cleaned = self._high_pass.feed(frame.astype(np.float64))
+        # The notch runs on while it is not needed: switched on in mid-voice it would ring.
+        cleaned = self._notch.feed(
+            frame.astype(np.float64), self._ctcss.low_band, self._ctcss.heard_hz
+        )
         self.voice_dbfs = _level_dbfs(cleaned)
         before, self._silence.silent = self._silence.silent, self.active and not allow
         if allow:
@@ -140,6 +127,8 @@ class SignallingFilter:
             cleaned = cleaned * 0.0 if before else cleaned * self._fall
         elif before:
             cleaned = cleaned * self._rise
+        elif self._notch.tone_hz is None:
+            return frame
         np.rint(cleaned, out=cleaned)
         np.clip(cleaned, -32768.0, 32767.0, out=cleaned)
         out: PcmFrame = cleaned.astype(np.int16)
@@ -147,8 +136,7 @@ class SignallingFilter:
 
     def reset(self) -> None:
         """Forget the past: the receiver was deaf meanwhile."""
-        for part in (self._to_8k, self._mdc, self._dtmf, self._two_tone, self._ctcss,
-                     self._high_pass):  # fmt: skip
+        for part in (self._to_8k, self._mdc, self._dtmf, self._two_tone, self._ctcss, self._notch):
             part.reset()
         self.signals = []
         self._silence = _Silence()
