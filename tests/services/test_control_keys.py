@@ -7,7 +7,7 @@ from radiobridge.core.voice_keys import KEY_LIFE_MS
 from radiobridge.model.ids import AgencyId, TalkgroupId
 from radiobridge.services.control import EPOCH_KEY
 from radiobridge.wire.roster import Right, sign_roster
-from radiobridge.wire.topics import key_topic, roster_topic
+from radiobridge.wire.topics import key_topic, patch_topic, roster_topic
 from radiobridge.wire.words import KeyGrant
 from tests.services.consent_world import BORDER, PAIR, TAC1, ConsentWorld, Site, settle
 from tests.services.test_control_patches import RIVER, agreed, plan
@@ -73,13 +73,20 @@ async def test_keys_of_former_partners_are_forgotten() -> None:
 
 @in_virtual_time
 async def test_keys_that_come_before_the_last_acceptance_are_kept() -> None:
-    made = ConsentWorld(*PAIR)
-    made["detroit"].plans = (RIVER,)
-    made["windsor"].plans = (RIVER,)
-    await made.start()
-    # detroit knows of the agreement first and gives its key; windsor must not throw it away.
-    await settle(1.0)
-    assert opens(made["windsor"], made["detroit"], BORDER)
+    made = await agreed(*PAIR)
+    windsor, detroit = made["windsor"], made["detroit"]
+    windsor.stop()
+    kept = made.brokers.pop().retained
+    await windsor.start()
+    for topic in (
+        roster_topic(detroit.id),
+        key_topic(detroit.id, "BORDER", AgencyId("ca.opp")),
+        patch_topic(detroit.id, RIVER.patch),
+    ):
+        windsor.control.document(topic, kept[topic], "b0")
+        windsor.control.refresh()
+    assert windsor.reason("river") == "in-force"
+    assert opens(windsor, detroit, BORDER)
 
 
 @in_virtual_time

@@ -3,10 +3,11 @@
 import pytest
 
 from radiobridge.core.transmit import AbortReason, TransmitState
+from radiobridge.media.tone import silence
 from radiobridge.model.interface import KeyAnswer, UnkeyCause
 from radiobridge.model.voice import FRAME_MEDIA_TIME, TalkClass
 from tests.services.down_bench import DownBench, plain, without
-from tests.services.voices import CLAIM, claim, spurt
+from tests.services.voices import CLAIM, RATE, claim, spurt
 
 S = TransmitState
 LEASE_LIMIT_S = 0.06
@@ -49,6 +50,16 @@ def test_a_whole_spurt_is_played_in_one_piece_and_then_unkeyed_after_the_tail() 
     # Nothing of the last frame is cut off: drained, then the tail.
     assert bench.line.times("unkey") == [pytest.approx(starts[-1] + 0.02 + 0.04)]
     assert bench.failed == []
+
+
+def test_what_the_device_has_still_to_play_is_heard_before_the_tail() -> None:
+    bench = DownBench(plain())
+    for _ in range(5):
+        bench.audio.write(silence(RATE))
+    bench.hear(spurt(10))
+    bench.wait(1.0)
+    last = bench.audio.played[-1].at + 0.02
+    assert bench.line.times("unkey") == [pytest.approx(last + 0.04)]
 
 
 def test_the_lease_is_renewed_while_keyed_and_never_after() -> None:
@@ -199,6 +210,14 @@ def test_stop_unkeys_at_once_and_forgets_what_waits() -> None:
     bench.wait(5.0)
     assert bench.line.changes().count("key") == 1
     assert bench.failed == []
+
+
+def test_a_lost_device_leaves_the_receiver_open() -> None:
+    # Nobody confirms an unkeying there, and the next carrier must be heard all the same.
+    bench = DownBench(plain(), grants=False)
+    bench.hear(spurt(5, end=False))
+    bench.down.lost(bench.now)
+    assert bench.own == [True, False]
 
 
 def test_nothing_keys_before_the_device_was_seen() -> None:

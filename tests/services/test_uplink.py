@@ -331,8 +331,9 @@ def test_own_transmission_deafens_until_settled_and_a_fresh_edge() -> None:
 
 def test_nothing_of_an_own_transmission_is_in_the_next_spurt() -> None:
     bench = Bench(cor_delay_s=1.0)
+    bench.speak(0.2)
     bench.up.own_transmission(keyed=True, now=bench.now)
-    bench.speak(0.5)
+    bench.speak(0.1)
     bench.up.own_transmission(keyed=False, now=bench.now)
     bench.quiet(0.2)
     bench.cor(active=True)
@@ -396,6 +397,18 @@ def test_drop_ends_a_spurt_at_once() -> None:
     assert bench.ended == [bench.now]
     bench.up.drop(bench.now)
     assert len(bench.ended) == 1
+
+
+def test_a_spurt_knows_nothing_of_the_one_before() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.tone = Tone(RATE)
+        bench.cor(active=True)
+        bench.speak(0.1)
+        bench.cor(active=False)
+        bench.wait(1.0)
+    sounds = [packet.opus for packet in bench.sent if not packet.end]
+    assert sounds[:5] == sounds[5:]
 
 
 def test_loud_voice_is_limited_before_it_is_sent() -> None:
