@@ -391,19 +391,17 @@ async def test_status_says_who_has_the_floor() -> None:
     await river.start()
     river.border.cor(active=True)
     await river.border.speak(0.1)
-    assert river.windsor.plane.status()["floor"] == [
-        {
-            "talkgroups": ["ca.opp/TAC1", "us.cbp/BORDER"],
-            "holder": {
-                "sender": "us.cbp/detroit",
-                "talkgroup": "us.cbp/BORDER",
-                "class": "normal",
-                "priority": 0,
-                "start_ms": river.detroit.told[0].claim.start_ms,
-                "talker": None,
-                "alias": None,
-            },
-        }
-    ]
+    (floor,) = river.windsor.plane.status()["floor"]
+    assert floor["talkgroups"] == ["ca.opp/TAC1", "us.cbp/BORDER"]
+    assert (
+        floor["holder"].items()
+        >= {
+            "sender": "us.cbp/detroit",
+            "talkgroup": "us.cbp/BORDER",
+            "class": "normal",
+            "priority": 0,
+            "start_ms": river.detroit.told[0].claim.start_ms,
+        }.items()
+    )
     assert river.windsor.plane.leaves(TAC1)
     assert not river.windsor.plane.leaves(parse_talkgroup("ca.opp/TAC9"))
