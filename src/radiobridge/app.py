@@ -60,7 +60,7 @@ from radiobridge.services.gateway import Gateway
 from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
-from radiobridge.services.radio import RadioRunner
+from radiobridge.services.probing import ProbePorts, Probing
 from radiobridge.services.sound import SoundKeeper
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.uplink import Uplink, UplinkPorts
@@ -309,6 +309,7 @@ class Running:
             emergency=self._emergency,
             heads=self._heads(me, bridge, papers, store),
         )
+        self._probing(me, bridge, papers, keys, gateway)
         return gateway
 
     def _heads(
@@ -329,6 +330,29 @@ class Running:
         )
         self._control.closed_by = heads.closed
         return heads
+
+    def _probing(
+        self, me: GatewayId, bridge: BridgeTime, papers: Papers, keys: VoiceKeys, gateway: Gateway
+    ) -> None:
+        """Let patches be tested, and answer those who test theirs."""
+        control = self._control
+        probing = Probing(
+            me,
+            papers=papers,
+            directory=self._directory,
+            bridge=bridge,
+            keys=keys,
+            runners=self._voice.runners,
+            ports=ProbePorts(
+                state=control.desk.state,
+                closed=control.closed,
+                voice_map=lambda: control.voice_map,
+                links=gateway.links_up,
+                online=gateway.partners_online,
+            ),
+        )
+        control.desk.prober = probing.test
+        control.intake.ports.probed = probing.heard
 
     def _radios(
         self, config: GatewayConfig, keyer: KeyerClient, gateway: Gateway

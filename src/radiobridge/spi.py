@@ -261,6 +261,9 @@ class PatchApi(Protocol):
     def plans(self) -> list[dict[str, Any]]:
         """Return what was agreed in advance, and the patches that came of it."""
 
+    async def test(self, patch: str) -> dict[str, Any]:
+        """Prove all of a patch but the radio wave, in two seconds, keying nothing."""
+
     async def propose(self, request: object, by: str) -> dict[str, Any]:
         """Accept terms of our own making; durable before it is said."""
 

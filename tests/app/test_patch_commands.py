@@ -26,6 +26,8 @@ MEMBERS = ("--member", OURS, "--member", THEIRS)
 AUDIBLE_MS = 500.0
 """From the last consent to the first voice across."""
 
+TESTED_MS = 2000
+
 SILENT_MS = 100.0
 """From a withdrawal to silence on our own side."""
 
@@ -244,3 +246,26 @@ def test_every_side_shows_the_same(apart: River) -> None:
     for key in ("terms", "in_force", "reason", "members", "start_ms", "end_ms", "withdrawn_by"):
         assert ours[key] == theirs[key], key
     assert patch_in_force(apart.gateway(OPP).status(), ours["id"])
+
+
+def test_a_test_proves_all_but_the_radio_wave_and_keys_nothing(
+    apart: River, figures: Figures
+) -> None:
+    name = agree(apart)
+    # Keys are given a moment after the last consent.
+    time.sleep(1.0)
+    at = apart.clock.now()
+    result = patch(apart, OPP, "test", name)
+    assert result["ok"], [one for one in result["checks"] if not one["ok"]]
+    assert result["took_ms"] <= TESTED_MS
+    figures.add("patch test", {"ms": result["took_ms"]})
+    assert patch(apart, CBP, "test", name)["ok"]
+    apart.settle()
+    assert not any(apart.ptt(side, at) for side in (*TAC1, CBP))
+    apart.end_gateway(CBP, signal.SIGKILL)
+    apart.gateway(CBP).wait(LIMIT_S)
+    shown = radiobridge("patch", "test", name, socket=socket(apart, OPP), language="fr")
+    assert shown.returncode == 1
+    assert "PAS prêt" in shown.stdout
+    apart.start_gateway(CBP)
+    apart.wait_ready()

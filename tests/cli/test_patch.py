@@ -135,6 +135,19 @@ def test_wrong_use(
     assert asked(served) == []
 
 
+def test_the_test_of_a_patch(capsys: pytest.CaptureFixture[str], served: Served) -> None:
+    ran = run(capsys, "patch", "test", "river", "--socket", str(served.path))
+    assert ran.status == 0
+    assert "✔ own clock" in ran.out
+    assert "ready (12 ms); nothing was keyed" in ran.out
+    failed = run(capsys, "patch", "test", "lake", "--json", "--socket", str(served.path))
+    assert failed.status == 1
+    assert json.loads(failed.out)["ok"] is False
+    in_french = run_apart("patch", "test", "lake", "--socket", str(served.path), lang="fr_CA.UTF-8")
+    assert "✘ personne" in in_french.out
+    assert "PAS prêt" in in_french.out
+
+
 def test_confirming_the_state(capsys: pytest.CaptureFixture[str], served: Served) -> None:
     ran = run(capsys, "patch", "confirm-state", "--socket", str(served.path))
     assert ran.status == 0

@@ -47,6 +47,10 @@ SHOWN = {
         {"gateway": "ca.rcmp/ottawa", "verb": "withdraw", "terms": None, "version": 3},
     ],
 }
+CHECKS = [
+    {"id": "clock", "ok": True, "text": {"en": "own clock", "fr": "horloge"}},
+    {"id": "agency:us.cbp", "ok": False, "text": {"en": "nobody answers", "fr": "personne"}},
+]
 PLAN = {**PATCH, "id": "flood", "activation": "on-demand", "patches": [PATCH]}
 
 
@@ -67,6 +71,10 @@ class FakeDesk:
 
     def plans(self) -> list[dict[str, Any]]:
         return [PLAN]
+
+    async def test(self, patch: str) -> dict[str, Any]:
+        self.asked.append(("test", patch, None, ""))
+        return {"id": patch, "ok": patch == "river", "took_ms": 12, "checks": CHECKS}
 
     async def propose(self, request: object, by: str) -> dict[str, Any]:
         return self._give("propose", "river", request, by)

@@ -18,6 +18,7 @@ from radiobridge.services.emergency import Emergency
 from radiobridge.services.gateway import Gateway
 from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.papers import Papers
+from radiobridge.services.probing import ProbePorts, Probing
 from radiobridge.services.voice import VoicePlane, VoicePorts
 from radiobridge.text import Text
 from radiobridge.wire.roster import sign_roster
@@ -115,10 +116,31 @@ class Site:
             emergency=emergency,
             heads=self._heads(bridge, papers, auditor),
         )
+        self._probing(bridge, papers, keys)
         self.links = [FakeLink(f"b{n}", broker) for n, broker in enumerate(self._brokers)]
         self._add_radio()
         await self.gateway.start({link.name: link for link in self.links}, self.loopback)
         await self.radio.open()
+
+    def _probing(self, bridge: BridgeTime, papers: Papers, keys: VoiceKeys) -> None:
+        control = self.control
+        probing = Probing(
+            self.id,
+            papers=papers,
+            directory=self.directory,
+            bridge=bridge,
+            keys=keys,
+            runners=self.voice.runners,
+            ports=ProbePorts(
+                state=control.desk.state,
+                closed=control.closed,
+                voice_map=lambda: control.voice_map,
+                links=self.gateway.links_up,
+                online=self.gateway.partners_online,
+            ),
+        )
+        control.desk.prober = probing.test
+        control.intake.ports.probed = probing.heard
 
     def _heads(self, bridge: BridgeTime, papers: Papers, auditor: Auditor) -> Heads:
         heads = Heads(

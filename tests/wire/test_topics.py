@@ -22,6 +22,7 @@ WRITTEN = {
     "patch": topics.patch_topic(WINDSOR, PatchId("border-tac.1")),
     "alarm": topics.alarm_topic(WINDSOR, "a-17"),
     "ack": topics.ack_topic(WINDSOR, "a-17"),
+    "probe": topics.probe_topic(WINDSOR, PatchId("river")),
     "key": topics.key_topic(WINDSOR, "TAC1", AgencyId("us.cbp")),
     "roster": topics.roster_topic(WINDSOR),
 }

@@ -95,6 +95,33 @@ def show(
 
 
 @app.command(
+    name="test",
+    help=say(
+        "Prove all of a patch but the radio wave, in two seconds, keying nothing.",
+        "Vérifier tout un jumelage sauf l'onde, en deux secondes, sans rien émettre.",
+    ),
+    epilog=f"{_EXAMPLE}: radiobridge patch test river",
+)
+def prove(
+    patch: PatchArgument,
+    *,
+    config: ConfigOption = None,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Test one patch; exit status 1 when something is not ready."""
+    answer = call(find_socket(config, socket), "POST", _url(patch, "test"))
+    if as_json:
+        _print_json(answer)
+    else:
+        from radiobridge.cli.patch_view import print_test
+
+        print_test(answer, language())
+    if not answer.get("ok"):
+        raise typer.Exit(1)
+
+
+@app.command(
     help=say("List what was agreed in advance.", "Lister ce qui a été convenu d'avance."),
     epilog=f"{_EXAMPLE}: radiobridge patch plans",
 )

@@ -65,6 +65,21 @@ def print_plans(plans: Iterable[Json], language: Language, out: Console | None =
             out.print(patch_table(patches, language))
 
 
+def print_test(result: Json, language: Language, out: Console | None = None) -> None:
+    """Print what a test found, the faults in red."""
+    out = out or Console(highlight=False)
+    for check in result.get("checks") or []:
+        ok = bool(check.get("ok"))
+        mark = Styled("✔ " if ok else "✘ ", style="green" if ok else "bold red")
+        out.print(mark.append(plain(check.get("text"), language), style="" if ok else "red"))
+    took = result.get("took_ms")
+    if result.get("ok"):
+        text = Text(f"ready ({took} ms); nothing was keyed", f"prêt ({took} ms); rien n'a émis")
+    else:
+        text = Text(f"NOT ready ({took} ms)", f"PAS prêt ({took} ms)")
+    out.print(Styled(text.to(language), style="bold"))
+
+
 def _lines(patch: Json, language: Language) -> Iterator[Styled]:
     purpose = " · ".join(plain(patch.get(k), language) for k in ("purpose", "incident"))
     yield _labelled(Text("purpose", "but"), purpose, language)

@@ -10,7 +10,7 @@
     GET  /v1/patches                 how each patch stands
     POST /v1/patches                 propose one
     GET  /v1/patches/{id}            all about one
-    POST /v1/patches/{id}/{verb}     accept, extend, narrow, withdraw
+    POST /v1/patches/{id}/{verb}     accept, extend, narrow, withdraw, test
     GET  /v1/audit/heads             how far the audit logs of other gateways go
     GET  /v1/plans                   what was agreed in advance
     POST /v1/plans/{id}/activate     put a plan on demand into force

@@ -46,6 +46,10 @@ def patch_routes(desk: Desk) -> Iterable[web.RouteDef]:
     )
 
 
+async def _test(desk: PatchApi, patch: str, _body: object, _by: str) -> dict[str, Any]:
+    return await desk.test(patch)
+
+
 async def _withdraw(desk: PatchApi, patch: str, _body: object, by: str) -> dict[str, Any]:
     return await desk.withdraw(patch, by)
 
@@ -55,4 +59,5 @@ _VERBS: dict[str, Verb] = {
     "extend": lambda desk, patch, body, by: desk.extend(patch, body, by),
     "narrow": lambda desk, patch, body, by: desk.narrow(patch, body, by),
     "withdraw": _withdraw,
+    "test": _test,
 }

@@ -121,6 +121,11 @@ class VoiceKeys:
             raise RemoteProtocolError("wrong-topic", "a key for a talkgroup of another agency")
         self._ring(sender, grant.talkgroup).add(grant, now_ms)
 
+    def received(self, sender: GatewayId, talkgroup: TalkgroupId, epoch: int) -> bytes | None:
+        """Return a key that is kept, None when there is none."""
+        ring = self._received.get((sender, talkgroup))
+        return ring.get(epoch) if ring is not None else None
+
     def opener(self, sender: GatewayId, talkgroup: TalkgroupId) -> Callable[[int], bytes | None]:
         """Return the function epoch -> key for one voice topic.
 

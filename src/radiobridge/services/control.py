@@ -89,12 +89,13 @@ class ControlPlane:
         self._patches = PatchBook(me.agency)
         self._states: tuple[PatchState, ...] = ()
         self._known: frozenset[AgencyId] = frozenset()
-        self._map: VoiceMap | None = None
+        self.voice_map = VoiceMap()
+        """Who hears whom now."""
         self._tasks = Tasks()
         self._auditor = auditor
         self._giving = KeyGiving(me, papers=papers, auditor=auditor, tasks=self._tasks)
         self._running = False
-        self._refreshing = False
+        self._refreshing = self._applied = False
         self._forget_at_ms = 0
         self._words = OwnWords(
             me,
@@ -136,7 +137,7 @@ class ControlPlane:
             ports=DeskPorts(
                 agreements=lambda: self._agreements,
                 states=lambda: self._states,
-                closed=self._closed,
+                closed=self.closed,
                 refused=lambda patch: auditor.refused.get(patch),
             ),
         )
@@ -213,7 +214,7 @@ class ControlPlane:
             over = self._patches.forget_ended(now_ms)
             self._words.forget(over)
             self._memory.forget(over)
-        self._patches.set_closed(self._closed())
+        self._patches.set_closed(self.closed())
         self._decide(now_ms)
         # Who does not trust its memory says nothing: it might say again what it has withdrawn.
         if self.closed_by() is None and self._words.speak(now_ms):
@@ -225,7 +226,7 @@ class ControlPlane:
         self.patches_changed(self._states, now_ms)
         self.decided(self._states, now_ms)
 
-    def _closed(self) -> Reason | None:
+    def closed(self) -> Reason | None:
         """Return why this gateway joins nothing foreign now."""
         if not self._bridge.synchronised:
             return Reason.CLOCK_UNSYNCHRONISED
@@ -245,8 +246,8 @@ class ControlPlane:
         routes = Routes.for_gateway(self._me, self._agreements.talkgroups, in_force)
         listeners = {tg: self._listeners(tg, routes, in_force, now_ms) for tg in routes.sends}
         voice_map = _voice_map(routes, listeners, self._speakers(routes, now_ms))
-        if voice_map != self._map:
-            self._map = voice_map
+        if voice_map != self.voice_map or not self._applied:
+            self.voice_map, self._applied = voice_map, True
             self._apply(voice_map)
         self._giving.entitled(listeners)
         for talkgroup, who in listeners.items():

@@ -393,6 +393,14 @@ class Gateway:
             "heads": self._heads.audit_status(),
         }
 
+    def links_up(self) -> list[tuple[str, bool]]:
+        """Return the links, and whether each is up."""
+        return [(name, state.up) for name, state in self._link_states.items()]
+
+    def partners_online(self) -> frozenset[GatewayId]:
+        """Return the other gateways that some link shows."""
+        return frozenset(one.gateway for one in self._presence.gateways() if one.online)
+
     def _link_status(self, name: str) -> dict[str, Any]:
         state = self._link_states[name]
         return {

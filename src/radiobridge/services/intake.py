@@ -51,6 +51,8 @@ class IntakePorts:
     """Presences, heads and notices: (sender, topic, document, link)."""
     emergency: Callable[[Topic, Document], None]
     """Alarms and acknowledgements, old ones too."""
+    probed: Callable[[GatewayId, Topic, Document], None]
+    """Probes of patches: (sender, topic, document)."""
     delivered: Callable[[str, str, int], None]
     """A link has brought a standing document, known or not: (link, signed topic, version)."""
     own_head: Callable[[int], None]
@@ -78,7 +80,9 @@ class Intake:
         words_changed: Callable[[], None],
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self.ports = IntakePorts(_nobody, _no_emergency, _not_compared, _no_head, _no_head)
+        self.ports = IntakePorts(
+            _nobody, _no_emergency, _no_probe, _not_compared, _no_head, _no_head
+        )
         self._me = me
         self._directory = directory
         self._papers = papers
@@ -216,6 +220,9 @@ class Intake:
             self._take_key(parsed, document)
         elif parsed.kind in (TopicKind.ALARM, TopicKind.ACK):
             self.ports.emergency(parsed, document)
+        elif parsed.kind is TopicKind.PROBE:
+            if offer is Offer.NEW:
+                self.ports.probed(parsed.gateway, parsed, document)
         elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
             self.ports.heard(parsed.gateway, parsed, document, link)
         return document.header.version
@@ -287,6 +294,10 @@ def _nobody(_sender: GatewayId, _topic: Topic, _document: Document, _link: str) 
 
 def _no_emergency(_topic: Topic, _document: Document) -> None:
     """Drop what nobody follows."""
+
+
+def _no_probe(_sender: GatewayId, _topic: Topic, _document: Document) -> None:
+    """Nobody answers."""
 
 
 def _not_compared(_link: str, _topic: str, _version: int) -> None:

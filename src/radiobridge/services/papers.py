@@ -86,6 +86,21 @@ class Papers:
         for link in self.links:
             link.publish_notice(topic, raw)
 
+    def notice_sealed(
+        self,
+        topic: str,
+        body: Body,
+        recipients: Mapping[GatewayId, bytes],
+        *,
+        expires_ms: int,
+    ) -> None:
+        """Publish for `recipients` now: not retained, dropped where a link is down."""
+        version = self.next_version()
+        sealed = seal(body, recipients, SealContext(topic=topic, version=version, sender=self._me))
+        raw = self.signed(topic, sealed, expires_ms=expires_ms, version=version)
+        for link in self.links:
+            link.publish_notice(topic, raw)
+
     def opened(self, document: Document, sender: GatewayId) -> Body:
         """Return what `sender` sealed to us. Raises RemoteProtocolError."""
         context = SealContext(

@@ -5,7 +5,7 @@ refused for a reason that could wait. The decision who hears whom is not made he
 and `services.control` follows.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -83,6 +83,8 @@ class PatchDesk:
         self._tasks = tasks
         self._ports = ports
         self._accepting: set[PatchId] = set()
+        self.prober: Callable[[str], Awaitable[Json]] = _untested
+        """Who tests a patch."""
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ class PatchDesk:
 
     def show(self, patch: str) -> Json:
         """Return all about one patch. Raises CommandError when nothing is known of it."""
-        state = self._state(patch)
+        state = self.state(patch)
         others = [t for t in self._offers(state.patch) if t != state.terms]
         return {
             **self._view(state),
@@ -117,6 +119,10 @@ class PatchDesk:
 
     def _view(self, state: PatchState) -> Json:
         return state_view(state, self._ports.refused(state.patch))
+
+    async def test(self, patch: str) -> Json:
+        """Prove all but the radio wave, keying nothing."""
+        return await self.prober(patch)
 
     # --- giving --------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class PatchDesk:
         self._check_open()
         asked = Asked(request)
         preview = asked.flag("preview")
-        state = self._state(patch)
+        state = self.state(patch)
         now_ms = self._bridge.now_ms()
         start_ms = max(state.effective.end_ms, now_ms)
         end_ms = asked_end(asked, start_ms)
@@ -229,7 +235,7 @@ class PatchDesk:
 
     async def withdraw(self, patch: str, by: str) -> Json:
         """Take our consent back, or refuse it, at once and for good."""
-        state = self._state(patch)
+        state = self.state(patch)
         if self._me.agency not in state.terms.agencies:
             raise CommandError(f"{patch}: {state.why.en}", f"{patch} : {state.why.fr}")
         if not self._patches.may_consent(self._me, self._bridge.now_ms()):
@@ -270,7 +276,8 @@ class PatchDesk:
 
     # --- checks --------------------------------------------------------------------------------
 
-    def _state(self, patch: str) -> PatchState:
+    def state(self, patch: str) -> PatchState:
+        """Return how a patch stands; raise CommandError when nothing is known of it."""
         found = {str(state.patch): state for state in self._ports.states()}
         if patch not in found:
             known = ", ".join(sorted(found)) or "-"
@@ -305,7 +312,7 @@ class PatchDesk:
 
     def _offered(self, patch: str, prefix: str) -> Terms:
         """Return the terms to accept."""
-        state = self._state(patch)
+        state = self.state(patch)
         if self._me.agency in self._patches.withdrawn(state.patch):
             raise CommandError(f"{patch}: {state.why.en}", f"{patch} : {state.why.fr}")
         offers = [t for t in self._offers(state.patch) if terms_hash(t).startswith(prefix)]
@@ -323,7 +330,7 @@ class PatchDesk:
 
     def _accepted(self, patch: str) -> Terms:
         """Return the terms that our agency accepts."""
-        state = self._state(patch)
+        state = self.state(patch)
         mine = self._accepted_by_us(state.patch)
         if state.terms in mine:
             return state.terms
@@ -436,6 +443,10 @@ class PatchDesk:
                     f"{limit.talkgroup} is no member of ours in {terms.patch}",
                     f"{limit.talkgroup} n'est pas un membre à nous dans {terms.patch}",
                 )
+
+
+async def _untested(patch: str) -> Json:
+    raise CommandError(f"{patch} cannot be tested here", f"{patch} ne peut être vérifié ici")
 
 
 def _overlap(one: Terms, other: Terms) -> bool:

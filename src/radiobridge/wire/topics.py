@@ -28,6 +28,7 @@ class TopicKind(StrEnum):
     PATCH = "patch"
     ALARM = "alarm"
     ACK = "ack"
+    PROBE = "probe"
     KEY = "key"
     ROSTER = "roster"
 
@@ -82,6 +83,11 @@ def head_topic(gateway: GatewayId) -> str:
 def patch_topic(gateway: GatewayId, patch: PatchId) -> str:
     """Return where `gateway` gives its word on a patch."""
     return _topic(gateway, TopicKind.PATCH, patch)
+
+
+def probe_topic(gateway: GatewayId, patch: PatchId) -> str:
+    """Return where `gateway` asks and answers whether a patch is ready."""
+    return _topic(gateway, TopicKind.PROBE, patch)
 
 
 def alarm_topic(gateway: GatewayId, alarm: str) -> str:
