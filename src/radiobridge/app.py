@@ -61,6 +61,7 @@ from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
 from radiobridge.services.probing import ProbePorts, Probing
+from radiobridge.services.radio import RadioRunner
 from radiobridge.services.sound import SoundKeeper
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.uplink import Uplink, UplinkPorts
