@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from radiobridge import app
+from radiobridge import app, assembly
 from radiobridge.app import Running
 from radiobridge.config.identity import trusted_agencies
 from radiobridge.config.load import LoadedGateway
@@ -275,7 +275,7 @@ async def test_a_start_that_fails_closes_what_it_opened(
 
 def test_what_the_radio_is_configured_with_reaches_its_machines(home: Home) -> None:
     radio = home.load().config.radios["tac1"]
-    squelch, transmit = app._squelch_settings(radio), app._transmit_settings(radio)
+    squelch, transmit = assembly._squelch_settings(radio), assembly._transmit_settings(radio)
     assert squelch.hang_s == pytest.approx(0.2)
     assert squelch.vox.open_dbfs == pytest.approx(-40)
     assert transmit.lead_in_s == pytest.approx(0.12)

@@ -24,16 +24,12 @@ from typing import Any
 
 import structlog
 
+from radiobridge.assembly import audio_device, build_radio
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.identity import check_roster, trusted_agencies
 from radiobridge.config.load import LoadedGateway, load_gateway
-from radiobridge.config.radio import RadioConfig
 from radiobridge.console.api import ApiServer
 from radiobridge.core.floor import FloorEvent
-from radiobridge.core.jitter import JitterSettings
-from radiobridge.core.preroll import Preroll, PrerollSettings
-from radiobridge.core.squelch import Squelch, SquelchMode, SquelchSettings
-from radiobridge.core.transmit import Transmit, TransmitSettings
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
@@ -45,41 +41,28 @@ from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import ConfigError, RadioBridgeError
 from radiobridge.keyer.client import KeyerClient
-from radiobridge.media.limiter import Limiter
-from radiobridge.media.opus import OpusDecoder, OpusEncoder
-from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import GatewayId, RadioName, parse_talkgroup
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, ControlPlane
 from radiobridge.services.directory import Directory
-from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.gateway import Gateway
 from radiobridge.services.heads import HeadPorts, Heads
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.papers import Papers
 from radiobridge.services.probing import ProbePorts, Probing
-from radiobridge.services.radio import RadioRunner
 from radiobridge.services.sound import SoundKeeper
 from radiobridge.services.timer import OneTimer
-from radiobridge.services.uplink import Uplink, UplinkPorts
 from radiobridge.services.voice import VoicePlane, VoicePorts
-from radiobridge.spi import AudioDevice, Link
+from radiobridge.spi import Link
 
 log = structlog.get_logger()
 
 STATE_FILE = "state.db"
 AUDIT_FILE = "audit.db"
 LOOPBACK = "loopback"
-
-AHEAD_S = 0.015
-"""How long before its time a voice frame goes to the device: less than one frame, so that no more
-than that is beyond recall when a talker is cut off."""
-
-GRACE_S = 0.005
-"""How long a device plays on when the next frame is late: the least that one keeps in store."""
 
 
 def run(path: Path) -> int:
@@ -362,8 +345,8 @@ class Running:
         keepers = []
         for text, radio in config.radios.items():
             name = RadioName(text)
-            audio = _audio_device(name, radio, keyer, config)
-            runner, keeper = _build_radio(
+            audio = audio_device(name, radio, keyer, config)
+            runner, keeper = build_radio(
                 name, radio, config, audio, keyer, self._voice, gateway, self._make_timer
             )
             self._voice.runners[name] = runner
@@ -372,106 +355,6 @@ class Running:
         for name, runner in self._voice.runners.items():
             keyer.line(name).attach(runner)
         return keepers
-
-
-def _build_radio(
-    name: RadioName,
-    radio: RadioConfig,
-    config: GatewayConfig,
-    audio: AudioDevice,
-    keyer: KeyerClient,
-    voice: VoicePlane,
-    gateway: Gateway,
-    make_timer: Callable[[Callable[[float], None]], OneTimer],
-) -> tuple[RadioRunner, SoundKeeper]:
-    """Return the runner of one radio, and who keeps its sound open."""
-    squelch = Squelch(_squelch_settings(radio))
-    keeper: SoundKeeper
-    runner = RadioRunner(
-        name,
-        config.radio_talkgroup(name),
-        squelch=squelch,
-        by_cor=radio.receive.squelch.value == SquelchMode.COR.value,
-        channel=radio.channel,
-        make_timer=make_timer,
-        audio_failed=lambda: keeper.failed(),
-    )
-    keeper = SoundKeeper(runner, audio)
-    up = Uplink(
-        squelch=squelch,
-        preroll=Preroll(PrerollSettings(cor_delay_s=radio.receive.cor_delay)),
-        encoder=OpusEncoder(
-            audio.rate,
-            bitrate=config.voice.bitrate,
-            complexity=config.voice.complexity,
-            vbr=config.voice.vbr,
-        ),
-        limiter=Limiter(audio.rate, gain_db=radio.receive.gain),
-        rate=audio.rate,
-        ports=UplinkPorts(
-            start=partial(voice.begin, runner), stuck=runner.stuck, ended=voice.ended
-        ),
-    )
-    down = Downlink(
-        transmit=Transmit(_transmit_settings(radio)),
-        jitter=JitterSettings(ahead_s=AHEAD_S, grace_s=GRACE_S),
-        decoder=OpusDecoder(audio.rate),
-        audio=audio,
-        line=keyer.line(name),
-        limiter=Limiter(audio.rate, gain_db=radio.transmit.gain),
-        ports=DownlinkPorts(
-            own_transmission=runner.own_transmission,
-            not_delivered=lambda claim, why, _now: gateway.not_delivered(runner, claim, why),
-        ),
-        keyed_by_voice=_keyed_by_voice(radio),
-    )
-    runner.assemble(up, down)
-    return runner, keeper
-
-
-def _squelch_settings(radio: RadioConfig) -> SquelchSettings:
-    receive = radio.receive
-    return SquelchSettings(
-        mode=SquelchMode(receive.squelch.value),
-        cor_debounce_s=receive.debounce,
-        hang_s=receive.hang,
-        vox=VoxSettings(open_dbfs=receive.vox_open, close_dbfs=receive.vox_close),
-        settling_s=receive.settling,
-        cor_limit_s=receive.cor_limit,
-    )
-
-
-def _keyed_by_voice(radio: RadioConfig) -> bool:
-    """Tell whether the interface carries the voice (`usrp`), and so the key in it."""
-    return radio.audio is None
-
-
-def _transmit_settings(radio: RadioConfig) -> TransmitSettings:
-    """The keyer answers every request, so voice waits for that answer.
-
-    Not where the voice is the key: nothing is on the air before it, and nothing can be granted.
-    """
-    transmit = radio.transmit
-    return TransmitSettings(
-        lead_in_s=transmit.lead_in,
-        tail_s=transmit.tail,
-        hold_s=transmit.hold,
-        time_out_s=transmit.time_out,
-        cool_down_s=transmit.cool_down,
-        answer_time_out_s=transmit.answer_time_out,
-        reports_grant=not _keyed_by_voice(radio),
-    )
-
-
-def _audio_device(
-    name: RadioName, radio: RadioConfig, keyer: KeyerClient, config: GatewayConfig
-) -> AudioDevice:
-    """Return the radio's sound: a driver's, or the voice that its interface carries."""
-    if radio.audio is None:
-        return keyer.voice_device(name)
-    driver = load(Group.AUDIO, radio.audio["driver"], simulation=config.simulation)
-    device: AudioDevice = driver.from_settings(radio.audio)
-    return device
 
 
 def _links(loaded: LoadedGateway) -> dict[str, Link]:

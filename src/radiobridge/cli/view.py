@@ -222,7 +222,8 @@ def _floor(rows: Iterable[Json], language: Language) -> Table:
 
 def _holder(holder: object, language: Language) -> str:
     if isinstance(holder, Mapping) and not {"en", "fr"} <= holder.keys():
-        named = [holder.get(key) for key in ("talkgroup", "sender")]
+        talker = holder.get("alias") or holder.get("talker")
+        named = [talker, holder.get("talkgroup"), holder.get("sender")]
         rank = str(holder.get("class") or "")
         named.append(STATES.get(rank, Text(rank, rank)).to(language))
         return " · ".join(plain(name, language) for name in named if name)

@@ -14,12 +14,14 @@ from radiobridge.core.presence import GatewayPresence, PresenceBook, PresenceWor
 from radiobridge.core.transmit import NotDelivered
 from radiobridge.errors import RemoteProtocolError, StoreError
 from radiobridge.model.ids import GatewayId, TalkgroupId
+from radiobridge.model.talker import Talker
 from radiobridge.model.voice import Claim
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.heads import Heads
+from radiobridge.services.identities import Identities
 from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
@@ -112,6 +114,7 @@ class Gateway:
         self._presence = PresenceBook()
         self._switch = KillSwitch(voice.runners, store, auditor)
         self._refusals: deque[dict[str, Any]] = deque(maxlen=20)
+        self._identities = Identities()
         self._housekeeping: asyncio.Task[None] | None = None
         control.intake.ports.heard = self._heard
         control.intake.ports.emergency = emergency.heard
@@ -192,9 +195,10 @@ class Gateway:
                 self._auditor.not_delivered_there(sender, notice, document.header.topic)
                 return
             self.emergency.noticed(sender, notice)
+            self._identities.noticed(sender, notice)
             log.info("spurt-notice", sender=str(sender), talkgroup=str(notice.talkgroup),
-                     state=notice.state.value, radio=str(notice.radio),
-                     reason=notice.reason)  # fmt: skip
+                     state=notice.state.value, radio=str(notice.radio), reason=notice.reason,
+                     talker=notice.talker, alias=notice.alias)  # fmt: skip
         elif topic.kind is TopicKind.HEAD:
             self._heads.heard(sender, document)
 
@@ -239,22 +243,43 @@ class Gateway:
         """Tell the others who talks here, for display and record."""
         claim = event.claim
         own = claim.sender == self._me
-        self._auditor.spurt(event, self._voice.speakers.get(claim.talkgroup) if own else None)
-        if not own or not self._voice.leaves(claim.talkgroup):
+        talker = self._identities.of(claim)
+        radio = self._voice.speakers.get(claim.talkgroup) if own else None
+        self._auditor.spurt(event, radio, talker.id if talker is not None else "")
+        if not own:
             return
         started = event.change is FloorChange.TAKEN
-        self._publish_notice(
-            claim.talkgroup,
-            SpurtNotice(
-                talkgroup=claim.talkgroup,
-                start_ms=claim.start_ms,
-                talk_class=claim.talk_class,
-                priority=claim.priority,
-                radio=self._voice.speakers[claim.talkgroup],
-                state=SpurtState.STARTED if started else SpurtState.ENDED,
-                reason="" if started else event.change.value,
-            ),
+        self._say_spurt(
+            claim,
+            SpurtState.STARTED if started else SpurtState.ENDED,
+            reason="" if started else event.change.value,
         )
+
+    def identified(self, claim: Claim, talker: Talker) -> None:
+        """Somebody who talks by a radio of ours has told who it is."""
+        if not self._identities.learn(claim.sender, claim.talkgroup, claim.start_ms, talker):
+            return
+        log.info("talker", talkgroup=str(claim.talkgroup), talker=talker.id, alias=talker.alias)
+        self.emergency.talkers.identified(claim.sender, claim.talkgroup, claim.start_ms, talker.id)
+        self._say_spurt(claim, SpurtState.STARTED)
+
+    def _say_spurt(self, claim: Claim, state: SpurtState, reason: str = "") -> None:
+        """Publish how a spurt of ours stands, where others hear it."""
+        if not self._voice.leaves(claim.talkgroup):
+            return
+        talker = self._identities.of(claim)
+        notice = SpurtNotice(
+            talkgroup=claim.talkgroup,
+            start_ms=claim.start_ms,
+            talk_class=claim.talk_class,
+            priority=claim.priority,
+            radio=self._voice.speakers[claim.talkgroup],
+            state=state,
+            reason=reason,
+            talker=talker.id if talker is not None else "",
+            alias=talker.alias if talker is not None else "",
+        )
+        self._publish_notice(claim.talkgroup, notice)
 
     def _publish_notice(self, talkgroup: TalkgroupId, notice: SpurtNotice) -> None:
         """Publish for display and record, on the topic of an own talkgroup, beside its voice."""

@@ -16,6 +16,9 @@ import structlog
 
 from radiobridge.core.squelch import Squelch, SquelchState
 from radiobridge.core.transmit import AbortReason, NotDelivered
+from radiobridge.media.dtmf import DtmfSymbol
+from radiobridge.media.mdc1200 import MdcPacket
+from radiobridge.media.signalling import Signal
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import (
     ChannelReported,
@@ -88,6 +91,8 @@ class RadioRunner:
         self.talkgroup = talkgroup
         self.condition = Condition()
         self.errors = 0
+        self.signals: dict[str, int] = {}
+        """What was heard beside voice, by kind."""
         self.unkeyed_by: dict[str, int] = {}
         self.alarmed: Callable[[RadioAlarm], None] = _nobody
         """Who is told of the radio's own alarms; never raises."""
@@ -310,6 +315,18 @@ class RadioRunner:
         self._change(stuck=stuck)
         self._log.error("cor-stuck" if stuck else "cor-no-longer-stuck")
 
+    def signalled(self, signal: Signal) -> None:
+        """Log what was heard in the audio beside voice."""
+        if isinstance(signal, MdcPacket):
+            kind, said = "mdc1200", {"code": signal.code, "unit": f"{signal.unit:04X}"}
+        elif isinstance(signal, DtmfSymbol):
+            kind, said = "dtmf", {"symbol": signal.symbol}
+        else:
+            tones = [tone.frequency_hz for tone in (signal.a, signal.b) if tone is not None]
+            kind, said = "page", {"tones": " ".join(f"{hz:.1f}" for hz in tones)}
+        self.signals[kind] = self.signals.get(kind, 0) + 1
+        self._log.info(kind, **said)
+
     def own_transmission(self, keyed: bool, now: float) -> None:
         """Deafen the receiver while this radio asks to transmit or transmits."""
         self._up.own_transmission(keyed=keyed, now=now)
@@ -342,12 +359,15 @@ class RadioRunner:
             "channel_expected": self._channel,
             "alarms": sorted(condition.alarms),
             "level_dbfs": round(self._up.level_dbfs, 1),
+            "ctcss_hz": self._up.ctcss_hz,
             "counters": {
                 **down.counters,
                 **down.path(),
                 "frames": self._up.frames,
                 "spurts": self._up.spurts,
                 "errors": self.errors,
+                "silenced": self._up.silenced,
+                **self.signals,
                 **{f"unkeyed_{cause}": n for cause, n in self.unkeyed_by.items()},
             },
         }

@@ -27,9 +27,11 @@ from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.patch import Member
+from radiobridge.model.talker import Talker
 from radiobridge.model.voice import FRAME_MEDIA_TIME, MEDIA_RATE, Claim, TalkClass, VoicePacket
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.groups import GroupFloor
+from radiobridge.services.identities import holder_view
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.ranks import Counted, Ranks
@@ -127,6 +129,8 @@ class VoicePlane:
         self.runners: dict[RadioName, RadioRunner] = {}
         self.speakers: dict[TalkgroupId, RadioName] = {}
         """The radio that got or gets the floor last, by own talkgroup."""
+        self.talker_of: Callable[[Claim], Talker | None] = lambda _claim: None
+        """Who talks in a spurt, as far as anybody has told: for display."""
         self._me = me
         self._bridge = bridge
         self._signing_key = signing_key
@@ -458,6 +462,11 @@ class VoicePlane:
                  start_ms=claim.start_ms, change=event.change.value)  # fmt: skip
         self._ports.told(event)
 
+    def signalling(self, talkgroup: TalkgroupId) -> bool:
+        """Tell whether in-band signalling of an own talkgroup may leave its radio (hot)."""
+        member = self._map.members.get(talkgroup)
+        return member is None or member.signalling
+
     def leaves(self, talkgroup: TalkgroupId) -> bool:
         """Tell whether another gateway is entitled to hear an own talkgroup."""
         return talkgroup in self._map.remote
@@ -471,21 +480,12 @@ class VoicePlane:
             "floor": [
                 {
                     "talkgroups": sorted(str(tg) for tg in group.talkgroups),
-                    "holder": _holder(group.holder),
+                    "holder": self._holder(group.holder),
                 }
                 for group in self._groups
             ],
             "counters": {**self.counters, **{f"voice-{k}": n for k, n in received.items()}},
         }
 
-
-def _holder(claim: Claim | None) -> dict[str, Any] | None:
-    if claim is None:
-        return None
-    return {
-        "sender": str(claim.sender),
-        "talkgroup": str(claim.talkgroup),
-        "class": claim.talk_class.name.lower(),
-        "priority": claim.priority,
-        "start_ms": claim.start_ms,
-    }
+    def _holder(self, claim: Claim | None) -> dict[str, Any] | None:
+        return holder_view(claim, self.talker_of(claim) if claim is not None else None)
