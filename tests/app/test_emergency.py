@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
+from radiobridge.media.mdc1200 import MdcPacket, mdc_burst
 from radiobridge.model.ids import PatchId
 from radiobridge.text import Text
 from radiobridge_sim.agencies import CBP, OPP, Cabling, Side, make_plan
@@ -23,7 +25,7 @@ from radiobridge_sim.air import Air
 from radiobridge_sim.gateway_status import linked, patch_in_force
 from radiobridge_sim.handheld import Handheld
 from radiobridge_sim.measure import measure_phrase
-from radiobridge_sim.sound import RATE
+from radiobridge_sim.sound import RATE, Pcm
 from radiobridge_sim.ticker import Ticker
 from radiobridge_sim.world import World
 from tests.app.commands import as_json, radiobridge
@@ -37,7 +39,15 @@ PATCH = PatchId("bank-1")
 TAC1, TAC2, BORDER = "ca.opp/TAC1", "ca.opp/TAC2", "us.cbp/BORDER"
 WHO = "radio:windsor/tac2"
 
+PRESSED = "dont-shoot-en after the emergency button"
+
 Json = dict[str, Any]
+
+
+def pressed(speech: Pcm) -> Pcm:
+    """Return what a radio sends whose emergency button is pressed: MDC1200, then the talker."""
+    burst = mdc_burst(MdcPacket(op=0x40, arg=0x80, unit=0x1234), RATE)
+    return np.concatenate([burst, speech]).astype(np.int16)
 
 
 class Bank(World):
@@ -47,6 +57,7 @@ class Bank(World):
         super().__init__(folder, (OPP, CBP))
         self.plugs: dict[Side, Plug] = {}
         self._units[SECOND.unit] = Handheld(SECOND.unit, hz=SECOND.hz)
+        self._phrases[PRESSED] = pressed(self._phrases["dont-shoot-en"])
         self._phases[SECOND.unit] = 0
 
     def _start_air(self) -> None:
@@ -162,6 +173,7 @@ def test_an_emergency_from_its_first_word_to_its_end(bank: Bank) -> None:
     alarm = first_on_the_air(bank)
     nobody_answers(bank, alarm)
     acknowledged_and_cleared(bank, alarm)
+    the_button_of_a_radio_in_the_field(bank)
     a_talker_is_excluded(bank)
     a_gateway_dies(bank)
     the_donor_radios_own_switch(bank)
@@ -228,6 +240,20 @@ def acknowledged_and_cleared(bank: Bank, alarm: str) -> None:
     assert (shown["verdict"], shown["reason"]) == ("false", "pressed by mistake")
     assert bank.ask(CBP, "list")["alarms"] == []
     assert [a["id"] for a in bank.ask(CBP, "list", "--all")["alarms"]] == [alarm]
+
+
+def the_button_of_a_radio_in_the_field(bank: Bank) -> None:
+    """It comes in while another talks, with the same press of the key."""
+    bank.begin(CBP, "long-en")
+    bank.wait_holder(BORDER, "normal")
+    bank.begin(SECOND, PRESSED)
+    bank.wait_holder(TAC2, "emergency")
+    (raised,) = [a for a in bank.alarms(CBP) if a["open"]]
+    assert (raised["kind"], raised["talker"], raised["radio"]) == ("field", "mdc:1234", "tac2")
+    bank.hush(CBP, SECOND)
+    bank.ask(CBP, "ack", raised["id"])
+    bank.ask(OPP, "clear", raised["id"], "--valid", "--reason", "assistance given")
+    bank.wait_stage(raised["id"], "cleared", rank=False)
 
 
 def a_talker_is_excluded(bank: Bank) -> None:

@@ -260,7 +260,7 @@ class Gateway:
         if not self._identities.learn(claim.sender, claim.talkgroup, claim.start_ms, talker):
             return
         log.info("talker", talkgroup=str(claim.talkgroup), talker=talker.id, alias=talker.alias)
-        self.emergency.talkers.identified(claim.sender, claim.talkgroup, claim.start_ms, talker.id)
+        self.emergency.identified(claim, talker.id)
         self._say_spurt(claim, SpurtState.STARTED)
 
     def _say_spurt(self, claim: Claim, state: SpurtState, reason: str = "") -> None:
