@@ -117,6 +117,7 @@ class Gateway:
         self._identities = Identities()
         self._housekeeping: asyncio.Task[None] | None = None
         control.intake.ports.heard = self._heard
+        voice.talker_of = self._identities.of
         control.intake.ports.emergency = emergency.heard
         control.patches_changed = emergency.follow
 
