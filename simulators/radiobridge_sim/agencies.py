@@ -101,6 +101,8 @@ def write_gateway(
         "air": "clear",
         "receive": [reference],
         "transmit": {"main": reference},
+        # Each PTT of the simulated worlds belongs to a phrase that somebody says.
+        "announce": False,
     }
     _write(
         folder / "talkgroups.yaml",

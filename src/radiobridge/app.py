@@ -15,6 +15,7 @@ import gc
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -36,13 +37,15 @@ from radiobridge.drivers.link.loopback import LoopbackLink
 from radiobridge.drivers.log_writer import configure_logging
 from radiobridge.drivers.registry import Group, load
 from radiobridge.drivers.service_manager import notify
+from radiobridge.drivers.speech import load_clips
 from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import ConfigError, RadioBridgeError
 from radiobridge.keyer.client import KeyerClient
-from radiobridge.model.ids import GatewayId, RadioName, parse_talkgroup
+from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId, parse_talkgroup
 from radiobridge.services.agreements import Agreements
+from radiobridge.services.announcer import Announcer, AnnouncerPorts
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.control import EPOCH_KEY, ControlPlane
@@ -206,6 +209,7 @@ class Running:
         keys = VoiceKeys(me, secrets.token_bytes, _stored_epochs(store))
         gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
         keepers = self._radios(config, keyer, gateway)
+        self._control.decided = self._announcer(me, bridge, store).follow
         gateway.alive = partial(notify, "WATCHDOG=1")
         gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
         gateway.timer_status = self._lateness.status
@@ -338,6 +342,28 @@ class Running:
         control.desk.prober = probing.test
         control.intake.ports.probed = probing.heard
 
+    def _announcer(self, me: GatewayId, bridge: BridgeTime, store: SqliteStateStore) -> Announcer:
+        """Build what tells our channels that a patch begins or ends."""
+        config, control = self.loaded.config, self._control
+        return Announcer(
+            me,
+            runners=self._voice.runners,
+            languages={
+                RadioName(name): radio.language or config.language
+                for name, radio in config.radios.items()
+                if radio.announce
+            },
+            clips=load_clips(),
+            store=store,
+            bridge=bridge,
+            ports=AnnouncerPorts(
+                talkgroups=lambda: control.agreements.talkgroups,
+                busy=lambda talkgroup: _is_busy(self._voice, talkgroup),
+                monotonic=time.monotonic,
+                make_timer=self._make_timer,
+            ),
+        )
+
     def _radios(
         self, config: GatewayConfig, keyer: KeyerClient, gateway: Gateway
     ) -> list[SoundKeeper]:
@@ -363,6 +389,12 @@ def _links(loaded: LoadedGateway) -> dict[str, Link]:
         name: driver.from_settings(name, broker.settings(), loaded.base)
         for name, broker in loaded.config.links().items()
     }
+
+
+def _is_busy(voice: VoicePlane, talkgroup: TalkgroupId) -> bool:
+    """Tell whether somebody has the floor of a talkgroup's group."""
+    name = str(talkgroup)
+    return any(one["holder"] for one in voice.status()["floor"] if name in one["talkgroups"])
 
 
 def _agreements(loaded: LoadedGateway) -> Agreements:

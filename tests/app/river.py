@@ -245,6 +245,12 @@ class River(World):
         self._asked.append(Asked(by=side, since=said.start / RATE, until=until))
         return said
 
+    def expect(self, seconds: float) -> None:
+        """Let every transmitter be keyed for a while: the gateways have something to say."""
+        now = self.clock.now()
+        for side in self.sides:
+            self._asked.append(Asked(by=side, since=now, until=now + seconds))
+
     def hush(self, side: Side, *, after_s: float = AFTER_S) -> None:
         """Have a handheld fall silent."""
         self.unit(side).hush()

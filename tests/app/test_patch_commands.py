@@ -1,5 +1,6 @@
 """`radiobridge patch …` against two daemons at work: from a proposal to voice, and to silence."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from radiobridge.cli.client import call
 from radiobridge.text import Text
@@ -27,6 +29,9 @@ AUDIBLE_MS = 500.0
 """From the last consent to the first voice across."""
 
 TESTED_MS = 2000
+
+ANNOUNCED_S = 10.0
+"""An announcement is over by then."""
 
 SILENT_MS = 100.0
 """From a withdrawal to silence on our own side."""
@@ -269,3 +274,38 @@ def test_a_test_proves_all_but_the_radio_wave_and_keys_nothing(
     assert "PAS prêt" in shown.stdout
     apart.start_gateway(CBP)
     apart.wait_ready()
+
+
+def test_a_patch_is_announced_on_the_air_of_each_side(apart: River) -> None:
+    def told(text: str) -> str:
+        config = yaml.safe_load(text)
+        for talkgroup in config["talkgroups"].values():
+            talkgroup["announce"] = True
+        return str(yaml.safe_dump(config))
+
+    with contextlib.ExitStack() as stack:
+        for side in (OPP, CBP):
+            stack.enter_context(apart.edited(side, "talkgroups.yaml", told))
+            apart.reread(side, "configuration-reread")
+        apart.settle()
+        at = apart.clock.now()
+        apart.expect(ANNOUNCED_S)
+        name = agree(apart)
+        check_announced(apart, at)
+        at = apart.clock.now()
+        apart.expect(ANNOUNCED_S)
+        patch(apart, CBP, "withdraw", name)
+        check_announced(apart, at)
+    for side in (OPP, CBP):
+        assert len(apart.events(side, "announced")) >= 2
+
+
+def check_announced(river: River, since: float) -> None:
+    """Assert that each side has keyed once, was heard, and unkeyed by itself."""
+    river.wait_keyed(*TAC1, CBP)
+    river.wait_unkeyed(*TAC1, CBP)
+    for side in (*TAC1, CBP):
+        changes = [event.value for event in river.ptt(side, since)]
+        assert (changes.count(1), changes[-1]) == (1, 0), (side.donor, river.ptt(side, since))
+    for side in (OPP, CBP):
+        first_sound(river, side, since)

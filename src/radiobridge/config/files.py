@@ -28,6 +28,8 @@ class TalkgroupConfig(Settings):
     """For each coverage the one radio that transmits there: `{main: gateway/radio}`."""
     separate_coverage: bool = False
     """The radios of this talkgroup do not hear each other on the air."""
+    announce: bool = True
+    """Tell its users on the air when a patch begins and ends."""
 
 
 class TalkgroupsConfig(Settings):

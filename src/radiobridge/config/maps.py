@@ -45,6 +45,7 @@ def _talkgroup(id_: TalkgroupId, config: TalkgroupConfig) -> Talkgroup:
         receive=frozenset(_ref(id_.agency, path) for path in config.receive),
         transmit=tuple((c, _ref(id_.agency, p)) for c, p in sorted(config.transmit.items())),
         separate_coverage=config.separate_coverage,
+        announce=config.announce,
     )
 
 

@@ -143,6 +143,8 @@ class RadioConfig(Settings):
     """From the network to the radio."""
     talkers: dict[TalkerName, Alias] = Field(default_factory=dict)
     """What people call those who talk by this radio: `{"mdc:1234": Unit 12}`."""
+    announce: bool = True
+    """Tell who listens to this radio when a patch begins and ends, in the radio's language."""
     language: LanguageName | None = None
     """The language of this radio's users, where it differs from the gateway's."""
 

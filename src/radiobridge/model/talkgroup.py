@@ -27,6 +27,8 @@ class Talkgroup:
     """(coverage, the one radio that transmits there)."""
     separate_coverage: bool = False
     """Its radios do not hear each other on the air: receivers stay open while others transmit."""
+    announce: bool = True
+    """Its users are told when a patch begins and ends."""
 
     def radios(self, gateway: GatewayId) -> frozenset[RadioName]:
         """Return the radios of `gateway` that serve this talkgroup."""

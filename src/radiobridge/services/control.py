@@ -142,6 +142,11 @@ class ControlPlane:
             ),
         )
 
+    @property
+    def agreements(self) -> Agreements:
+        """Return the talkgroup map and the plans, as configured now."""
+        return self._agreements
+
     # --- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ is renewed from the same timer as the voice, so a broken timer unkeys too.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,8 @@ class Downlink:
         self._limiter = limiter
         self._ports = ports
         self._current: Playing | None = None
+        self._announced: Claim | None = None
+        """Our own words, which give way to anybody's."""
         self._over: Claim | None = None
         """The spurt that this radio gave up last: the rest of it is not played."""
         self._said: Claim | None = None
@@ -153,10 +155,33 @@ class Downlink:
                     playing.jitter.finish(index)
 
     def claims(self) -> list[Claim]:
-        """Return the claims of what is on the air, its tail included, and of what waits."""
+        """Return the claims of what is on the air, its tail included, and of what waits.
+
+        An announcement is nobody's spurt and not among them.
+        """
         waiting = [playing.claim for playing in self._waiting]
         on_air = self.claim or (self._said if self.keying else None)
-        return waiting if on_air is None else [on_air, *waiting]
+        if on_air is None or on_air is self._announced:
+            return waiting
+        return [on_air, *waiting]
+
+    def announce(self, claim: Claim, packets: Sequence[bytes], now: float) -> bool:
+        """Play an announcement whole, if nothing is played or waits; tell whether it begins."""
+        if self._current is not None or self._waiting or self.keying:
+            return False
+        playing = Playing(claim, self._free.pop())
+        for index, opus in enumerate(packets):
+            playing.jitter.put(index, opus, now)
+        playing.jitter.finish(len(packets) - 1)
+        self._announced = claim
+        self._start(playing, now)
+        return True
+
+    def _give_way(self) -> None:
+        """End an announcement at once; the radio stays keyed for who talks."""
+        if self._current is not None and self._current.claim is self._announced:
+            self._forget_current()
+            self._audio.discard()
 
     def cut(self, claim: Claim, reason: AbortReason, now: float) -> None:
         """Stop playing this spurt: it lost the floor, or its consent."""
@@ -255,6 +280,8 @@ class Downlink:
                 return waiting
         if packet.end or (self._over is not None and _same(self._over, claim)):
             return None
+        self._give_way()
+        current = self._current
         if not self._free:
             self._release(self._waiting.popleft())
             self.counters["waiting_dropped"] += 1

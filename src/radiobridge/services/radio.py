@@ -6,7 +6,7 @@ that raises stops the transmitter and is logged; the radio goes on with the next
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -97,6 +97,7 @@ class RadioRunner:
         self.alarmed: Callable[[RadioAlarm], None] = _nobody
         """Who is told of the radio's own alarms; never raises."""
         self._heard = False
+        self._muted_by: set[object] = set()
         self._squelch = squelch
         self._by_cor = by_cor
         self._channel = channel
@@ -275,9 +276,26 @@ class RadioRunner:
         """Stop playing a spurt at once."""
         self._guarded("cut", self._down.cut, claim, reason, now)
 
-    def mute(self, *, on: bool, now: float) -> None:
-        """A spurt plays on this radio's talkgroup: what the receiver hears is its echo."""
-        self._guarded("mute", partial(self._up.mute, on=on, now=now))
+    def mute(self, *, on: bool, now: float, by: object = None) -> None:
+        """Something plays on this radio's talkgroup: what the receiver hears is its echo.
+
+        `by` says for whom it is muted; it hears again when nobody mutes it any more.
+        """
+        (self._muted_by.add if on else self._muted_by.discard)(by)
+        self._guarded("mute", partial(self._up.mute, on=bool(self._muted_by), now=now))
+
+    def announce(self, claim: Claim, packets: Sequence[bytes], now: float) -> bool:
+        """Play an announcement, if this radio is free and may transmit; tell whether it begins."""
+        if not self.usable or self.condition.holds:
+            return False
+        began = False
+
+        def begin() -> None:
+            nonlocal began
+            began = self._down.announce(claim, packets, now)
+
+        self._guarded("announce", begin)
+        return began
 
     def unhear(self, now: float) -> None:
         """What the receiver hears counts no more: end what is being said."""
