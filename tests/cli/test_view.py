@@ -168,3 +168,19 @@ def test_any_shape_is_shown(
     clock = status.get("clock")
     rows = {"radios": [radio], "links": [radio], "partners": [radio], "patches": [radio]}
     assert shown({**status, **rows, "clock": clock}, language)
+
+
+@pytest.mark.parametrize(
+    ("talker", "alias", "words"),
+    [
+        ("mdc:1234", "Unit 12", "Unit 12 · us.cbp/D1 · us.cbp/detroit"),
+        ("mdc:1234", None, "mdc:1234 · us.cbp/D1"),
+        (None, None, "  us.cbp/D1 ·"),
+    ],
+)
+def test_who_talks_is_shown_by_the_name_that_people_know(
+    talker: str | None, alias: str | None, words: str
+) -> None:
+    holder = {**STATUS["floor"][0]["holder"], "talker": talker, "alias": alias}
+    floor = [{"talkgroups": ["ca.opp/TAC1"], "holder": holder}]
+    assert words in shown({**STATUS, "floor": floor}, Language.EN)
