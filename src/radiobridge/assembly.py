@@ -74,7 +74,9 @@ def build_radio(
     )
     down = Downlink(
         transmit=Transmit(_transmit_settings(radio)),
-        jitter=JitterSettings(ahead_s=AHEAD_S, grace_s=GRACE_S),
+        jitter=JitterSettings(
+            ahead_s=AHEAD_S, grace_s=GRACE_S, awaits_second=_keyed_by_voice(radio)
+        ),
         decoder=OpusDecoder(audio.rate),
         audio=audio,
         line=keyer.line(name),

@@ -107,6 +107,30 @@ def test_a_known_quiet_path_starts_sooner_than_an_unknown_one() -> None:
     assert second[0].at == pytest.approx(0.005)
 
 
+@pytest.mark.parametrize(("settings", "target_s"), [(JitterSettings(), 0.017), (GRACE, 0.012)])
+def test_the_margin_above_the_lateness_seen_is_spent_once(
+    settings: JitterSettings, target_s: float
+) -> None:
+    buffer = JitterBuffer(settings)
+    shaky = [Arrival(at + (index % 4) * 0.004, index) for at, index in steady(200)]
+    run = Playout(buffer=buffer, arrivals=shaky, last=199)
+    run.run()
+    assert buffer.target_s == pytest.approx(target_s)
+    buffer.reset()
+    assert "C" not in kinds(Playout(buffer=buffer, arrivals=shaky, last=199).run())
+
+
+@pytest.mark.parametrize(("awaits_second", "first_s"), [(False, 0.012), (True, 0.017)])
+def test_the_first_frame_may_wait_longer_for_the_second(
+    awaits_second: bool, first_s: float
+) -> None:
+    buffer = JitterBuffer(JitterSettings(grace_s=0.005, awaits_second=awaits_second))
+    shaky = [Arrival(at + (index % 4) * 0.004, index) for at, index in steady(200)]
+    Playout(buffer=buffer, arrivals=shaky, last=199).run()
+    buffer.reset()
+    assert Playout(buffer=buffer, arrivals=steady(9), last=8).run()[0].at == pytest.approx(first_s)
+
+
 def test_a_few_packets_do_not_make_a_path_known() -> None:
     buffer = JitterBuffer()
     Playout(buffer=buffer, arrivals=steady(60), last=59).run()

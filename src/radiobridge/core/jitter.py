@@ -43,7 +43,11 @@ _EARLY_S = 0.0005
 """Timers fire a little early; a pull this much before its time is on time."""
 
 _MARGIN_S = 0.005
-"""What is kept above the lateness seen, so that an ordinary packet is not the late one."""
+"""What there is above the lateness seen, so that an ordinary packet is not the late one: here, or
+where `grace_s` is spent."""
+
+_LEAST_S = 0.005
+"""What a path without any lateness has to wait."""
 
 _LEADING_SKIPS = 2
 """Silent frames that may be left out before the first: newest preroll frame, margin frame."""
@@ -88,6 +92,9 @@ class JitterSettings:
     """How long before its time a frame may be handed to the device, if it is there."""
     grace_s: float = 0.0
     """How long after its time a missing frame is waited for: what any device has in store."""
+    awaits_second: bool = False
+    """The first frame waits for the one after it with all of the margin: whether it is worth
+    playing depends on that one (`alone`)."""
     max_target_s: float = 0.4
     """Most that a jittery path may make us wait."""
     limit_s: float = 2.0
@@ -275,7 +282,9 @@ class JitterBuffer:
     @property
     def _need_s(self) -> float:
         """What must remain when delay is given back: a quiet path settles lower than it starts."""
-        return min(self._arrivals.lateness_s + _MARGIN_S, self._settings.max_target_s)
+        margin = _MARGIN_S - self._settings.grace_s
+        need = max(self._arrivals.lateness_s + margin, _LEAST_S)
+        return min(need, self._settings.max_target_s)
 
     @property
     def _at_first_frame(self) -> bool:
@@ -290,7 +299,10 @@ class JitterBuffer:
             return None if self._last is None else begun_at
         if self._last is not None and self._last - self._next < len(self._frames):
             return begun_at
-        return max(begun_at, self._expected() + self.target_s)
+        wait_s = self.target_s
+        if self._settings.awaits_second:
+            wait_s = max(wait_s, self._arrivals.lateness_s + _MARGIN_S)
+        return max(begun_at, self._expected() + wait_s)
 
     def _refused(self, index: int, now: float) -> bool:
         """Count and refuse what can no longer be played."""
