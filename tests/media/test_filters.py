@@ -86,3 +86,11 @@ def test_reset_forgets() -> None:
     again = iir.feed(np.ones(160)), fir.feed(np.ones(160, dtype=np.float32))
     assert np.array_equal(first[0], again[0])
     assert np.array_equal(first[1], again[1])
+
+
+def test_in_silence_it_rings_out_for_good() -> None:
+    iir = Iir(*POLES["at the circle"], 0.7, size=160, rows=10)
+    iir.feed(np.ones(160))
+    for _ in range(200):
+        out = iir.feed(np.zeros(160))
+    assert not out.any()

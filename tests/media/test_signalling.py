@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radiobridge.media.ctcss import TONES_HZ, CtcssDetector
 from radiobridge.media.ctcss_notch import CtcssNotch
 from radiobridge.media.dtmf import HIGH_HZ, LOW_HZ, DtmfDecoder
-from radiobridge.media.level import level_dbfs
+from radiobridge.media.level import FLOOR_DBFS, level_dbfs
 from radiobridge.media.mdc1200 import Mdc1200Decoder, MdcPacket, mdc_burst
 from radiobridge.media.opus import OpusDecoder, OpusEncoder
 from radiobridge.media.signalling import SignallingFilter
@@ -318,6 +318,17 @@ def test_allowed_in_mid_voice_does_not_click() -> None:
     ).astype(int)
     at = 50 * 160
     assert abs(kept[at] - kept[at - 1]) <= np.abs(np.diff(kept)).max()
+
+
+@pytest.mark.parametrize("ctcss_hz", TONES_HZ[::6])
+def test_minutes_of_digital_silence_are_quiet(ctcss_hz: float) -> None:
+    """What a squelched receiver delivers: nothing, exactly."""
+    keeper = SignallingFilter(8000, ctcss_hz=ctcss_hz)
+    wave = np.concatenate([spoken()[:8000], np.zeros(8000 * 20, np.int16)])
+    for frame in framed(wave, 8000):
+        kept = keeper.process(frame, allow=False)
+    assert not kept.any()
+    assert keeper.voice_dbfs == FLOOR_DBFS
 
 
 def test_reset_forgets_a_burst() -> None:

@@ -16,6 +16,9 @@ Samples: TypeAlias = NDArray[np.float32]
 _System: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]
 """A, B, C, D of a filter in state-space form."""
 
+_RUNG_OUT = 1e-12
+"""Far below what a sample of 1 leaves behind."""
+
 _GROUP = 16
 """Outputs that share one row of the matrix product; a compromise between copying and arithmetic."""
 
@@ -106,6 +109,9 @@ class Iir:
         gathered = (x @ self._collect).reshape(-1)
         states = (self._start @ self._state + self._carry @ gathered).reshape(rows + 1, self._order)
         self._state = states[rows]
+        if float(np.abs(self._state).max()) < _RUNG_OUT:
+            # In silence it would decay for ever, through numbers that processors are slow with.
+            self._state = np.zeros(self._order)
         out: NDArray[np.float64] = (x @ self._direct + states[:rows] @ self._observe).reshape(-1)
         return out
 

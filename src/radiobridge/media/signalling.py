@@ -71,7 +71,9 @@ def _level_dbfs(samples: NDArray[np.float64]) -> float:
     mean = float(samples.sum()) / samples.size
     power = float(samples.dot(samples)) / samples.size - mean * mean
     full = FULL_SCALE * FULL_SCALE / 2.0
-    return max(FLOOR_DBFS, 10.0 * math.log10(power / full)) if power > 0.0 else FLOOR_DBFS
+    if power <= full * 10.0 ** (FLOOR_DBFS / 10.0):
+        return FLOOR_DBFS
+    return 10.0 * math.log10(power / full)
 
 
 class SignallingFilter:
