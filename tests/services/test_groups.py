@@ -42,7 +42,7 @@ class NotingRunner(RadioRunner):
         self.freed: list[float] = []
         self.when_free: Callable[[], Any] = lambda: None
 
-    def mute(self, *, on: bool, now: float) -> None:
+    def mute(self, *, on: bool, now: float, by: object = None) -> None:
         self.muted = on
         self.mutes.append((round(now - START_S, 3), on))
 
