@@ -43,6 +43,7 @@ class NotingRunner(RadioRunner):
         self.when_free: Callable[[], Any] = lambda: None
 
     def mute(self, *, on: bool, now: float, by: object = None) -> None:
+        del by
         self.muted = on
         self.mutes.append((round(now - START_S, 3), on))
 
