@@ -19,6 +19,7 @@ from radiobridge.model.interface import DeviceBack
 from radiobridge.model.voice import PcmFrame
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.downlink import Downlink, DownlinkPorts
+from radiobridge.services.in_band import InBand, InBandSettings
 from radiobridge.services.lateness import Lateness
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.timer import OneTimer
@@ -178,6 +179,7 @@ class Station:
                 stuck=runner.stuck,
                 ended=self.plane.ended,
             ),
+            in_band=InBand(RATE, InBandSettings()),
         )
         self.down = Downlink(
             transmit=Transmit(TransmitSettings()),
