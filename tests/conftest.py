@@ -17,8 +17,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-_NEVER_AGAIN = ("test_unkeys", "test_keys_nothing_unasked", "test_gateway_dies", "test_watchdog")
-"""What holds a transmitter to its limits passes at once or not at all."""
+_NEVER_AGAIN = ("test_keys_nothing_unasked", "test_gateway_dies", "test_watchdog")
+"""A transmitter keyed unasked, or a keyer that does not let go: at once or not at all."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
