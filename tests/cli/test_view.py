@@ -184,3 +184,13 @@ def test_who_talks_is_shown_by_the_name_that_people_know(
     holder = {**STATUS["floor"][0]["holder"], "talker": talker, "alias": alias}
     floor = [{"talkgroups": ["ca.opp/TAC1"], "holder": holder}]
     assert words in shown({**STATUS, "floor": floor}, Language.EN)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [(Language.EN, "talk time nearly over"), (Language.FR, "temps de parole presque écoulé")],
+)
+def test_a_talker_who_nears_the_limit_is_shown(language: Language, words: str) -> None:
+    floor = [{**STATUS["floor"][0], "near_limit": True}]
+    assert words in shown({**STATUS, "floor": floor}, language)
+    assert words not in shown(STATUS, language)

@@ -181,6 +181,66 @@ def test_the_talk_limit_counts_media_time_not_arrival() -> None:
     assert late is Verdict.REFUSE_TALK_LIMIT
 
 
+def test_the_holder_is_warned_once_before_its_limit() -> None:
+    floor = Floor(FloorSettings(talk_limit_s=10.0, warning_s=5.0))
+    warned = []
+    for frame in range(600):
+        now = 1.0 + frame * 0.02
+        floor.heard(opp(1000), frame * FRAME_MEDIA_TIME, now)
+        warned += [(e.change, frame) for e in floor.tick(now) if e.change is not FloorChange.TAKEN]
+    assert warned == [(FloorChange.NEAR_LIMIT, 251), (FloorChange.TALK_LIMIT, 501)]
+
+
+def test_who_holds_the_floor_late_is_warned_with_its_next_packet() -> None:
+    floor = Floor(FloorSettings(talk_limit_s=10.0, warning_s=5.0))
+    floor.heard(cbp(500), 0, 1.0)
+    floor.heard(opp(1000), 7 * MEDIA_RATE, 1.0)
+    floor.released(cbp(500), 1.1)
+    assert floor.holder == opp(1000)
+    floor.tick(1.1)
+    floor.heard(opp(1000), 7 * MEDIA_RATE + FRAME_MEDIA_TIME, 1.12)
+    assert changes(floor, 1.12) == [(FloorChange.NEAR_LIMIT, opp(1000))]
+
+
+URGENT = opp(500, TalkClass.EMERGENCY, 15)
+
+
+def test_who_may_only_listen_holds_while_nobody_who_may_speak_is_live() -> None:
+    floor = Floor(listeners=frozenset({TAC1}))
+    assert floor.request(URGENT, 1.0) is Verdict.PLAY
+    assert floor.request(cbp(1000), 1.1) is Verdict.PLAY
+    assert floor.heard(URGENT, FRAME_MEDIA_TIME, 1.1) is Verdict.REFUSE_LOWER
+    assert changes(floor, 1.1) == [
+        (FloorChange.TAKEN, URGENT),
+        (FloorChange.CUT_OFF, URGENT),
+        (FloorChange.TAKEN, cbp(1000)),
+    ]
+    again = opp(2000, TalkClass.EMERGENCY)
+    assert floor.request(again, 1.2) is Verdict.REFUSE_LOWER
+    floor.heard(cbp(1000), FRAME_MEDIA_TIME, 1.45)
+    floor.released(cbp(1000), 1.6)
+    assert floor.request(again, 1.6) is Verdict.PLAY
+
+
+def test_among_those_who_may_only_listen_rank_decides() -> None:
+    floor = Floor(listeners=frozenset({TAC1, BP1}))
+    floor.request(opp(1000), 1.0)
+    assert floor.request(cbp(2000), 1.1) is Verdict.REFUSE_LOWER
+    assert floor.request(cbp(2000, priority=1), 1.1) is Verdict.PLAY
+
+
+def test_who_is_narrowed_to_listening_loses_the_floor_to_who_may_speak() -> None:
+    floor = Floor()
+    floor.heard(opp(1000), 0, 1.0)
+    floor.heard(cbp(2000), 0, 1.1)
+    floor.restrict(frozenset({TAC1, BP1}), 1.2, listeners=frozenset({TAC1}))
+    assert floor.holder == cbp(2000)
+    assert changes(floor, 1.2)[1:] == [
+        (FloorChange.CUT_OFF, opp(1000)),
+        (FloorChange.TAKEN, cbp(2000)),
+    ]
+
+
 def test_an_ended_spurt_stays_ended() -> None:
     floor = Floor()
     floor.heard(opp(1000), 0, 1.0)

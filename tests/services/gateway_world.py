@@ -25,7 +25,7 @@ from radiobridge.wire.roster import sign_roster
 from tests.core.patch_world import terms
 from tests.services.consent_world import FakeAudit
 from tests.services.fakes import FakeBroker, FakeClock, FakeLink, FakeStore
-from tests.services.radios import Ports, Radio, make_radio, make_timer
+from tests.services.radios import COR, Ports, Radio, make_radio, make_timer
 from tests.services.voice_world import draw
 from tests.services.voices import BORDER, TAC1
 from tests.wire.people import NOW_MS, entry, person, roster
@@ -46,6 +46,7 @@ class Site:
         self.store = FakeStore()
         self.audit = FakeAudit()
         self.clock = FakeClock()
+        self.squelch = COR
         self.plans: tuple[Terms, ...] = ()
         self.radio: Radio
         self.gateway: Gateway
@@ -159,7 +160,7 @@ class Site:
     def _add_radio(self) -> None:
         gateway = self.gateway
         ports = Ports(self.voice.begin, self.voice.ended, gateway.not_delivered)
-        self.radio = make_radio(str(self.radio_name), self.talkgroup, ports)
+        self.radio = make_radio(str(self.radio_name), self.talkgroup, ports, squelch=self.squelch)
         self.voice.runners[self.radio_name] = self.radio.runner
 
     @property

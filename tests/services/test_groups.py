@@ -12,7 +12,7 @@ from radiobridge.core.squelch import Squelch
 from radiobridge.core.transmit import AbortReason
 from radiobridge.model.ids import RadioName, TalkgroupId, parse_gateway
 from radiobridge.model.voice import Claim, TalkClass
-from radiobridge.services.groups import MUTE_AFTER_S, GroupFloor
+from radiobridge.services.groups import MUTE_AFTER_S, SIBLING_S, GroupFloor
 from radiobridge.services.radio import RadioRunner
 from tests.services.radios import COR, make_timer
 from tests.services.virtual_time import START_S, in_virtual_time, now
@@ -40,6 +40,7 @@ class NotingRunner(RadioRunner):
         self.mutes: list[tuple[float, bool]] = []
         self.cuts: list[tuple[Claim, AbortReason]] = []
         self.freed: list[float] = []
+        self.forgone = 0
         self.when_free: Callable[[], Any] = lambda: None
 
     def mute(self, *, on: bool, now: float, by: object = None) -> None:
@@ -54,6 +55,9 @@ class NotingRunner(RadioRunner):
     def floor_free(self, now: float) -> None:
         self.freed.append(round(now - START_S, 3))
         self.when_free()
+
+    def forgo(self) -> None:
+        self.forgone += 1
 
 
 class Group:
@@ -237,3 +241,56 @@ async def test_nobody_stays_muted_for_a_group_that_is_no_more() -> None:
     await asyncio.sleep(5)
     assert len(group.events) == told
     assert group.one.mutes[-1][1] is False
+
+
+@in_virtual_time
+async def test_another_receiver_of_the_talker_waits_for_the_squelch_tail_to_be_over() -> None:
+    group = Group()
+    group.floor.request(own(), now())
+    await asyncio.sleep(0.1)
+    group.floor.released(own(), now())
+    assert (group.one.freed, group.two.freed) == ([], [0.1])
+    await asyncio.sleep(1)
+    # Should somebody still be heard then, only this receiver hears him.
+    assert group.one.freed == [pytest.approx(0.1 + SIBLING_S)]
+
+
+@in_virtual_time
+async def test_another_receiver_does_not_come_in_over_who_has_taken_the_floor() -> None:
+    group = Group()
+    group.floor.request(own(), now())
+    group.floor.released(own(), now())
+    await asyncio.sleep(0.1)
+    await group.say(claim(), 0.6)
+    assert group.one.freed == []
+
+
+@in_virtual_time
+async def test_a_receiver_whose_sibling_fell_silent_takes_over_at_once() -> None:
+    group = Group()
+    group.floor.request(own(), now())
+    await asyncio.sleep(SILENCE_S + 0.001)
+    assert group.one.freed == [SILENCE_S]
+
+
+@in_virtual_time
+async def test_the_talk_limit_binds_all_receivers_of_the_talker() -> None:
+    group = Group()
+    limit = round(FloorSettings().talk_limit_s / 0.02)
+    near = round((FloorSettings().talk_limit_s - FloorSettings().warning_s) / 0.02)
+    warned = []
+    for media_frame in (near, near + 1, limit + 1):
+        group.hear(own(), media_frame)
+        warned.append(group.floor.near_limit)
+    assert warned == [False, True, False]
+    assert group.changes() == [FloorChange.TAKEN, FloorChange.NEAR_LIMIT, FloorChange.TALK_LIMIT]
+    assert (group.one.forgone, group.two.forgone) == (1, 0)
+
+
+@in_virtual_time
+async def test_a_talkgroup_that_may_only_listen_blocks_nobody() -> None:
+    group = Group()
+    group.floor.change_members(frozenset({TAC1, TAC2, BORDER}), now(), listeners=frozenset({TAC1}))
+    group.floor.request(own(), now())
+    assert group.hear(claim(start_ms=500)) is Verdict.PLAY
+    assert group.changes() == [FloorChange.TAKEN, FloorChange.CUT_OFF, FloorChange.TAKEN]

@@ -237,7 +237,7 @@ def test_uneven_delivery_leaves_no_hole() -> None:
     assert bench.media_frames() == list(range(10))
 
 
-def test_who_is_refused_the_floor_comes_in_once_when_it_is_free() -> None:
+def test_who_is_refused_the_floor_comes_in_when_it_is_free() -> None:
     bench = Bench(floor_free=False)
     bench.quiet(0.5)
     bench.cor(active=True)
@@ -250,13 +250,56 @@ def test_who_is_refused_the_floor_comes_in_once_when_it_is_free() -> None:
     # What was said while refused is gone: it would be late.
     assert bench.started[1:] == [freed_at]
     assert bench.media_frames() == [0, 1, 2, 3, 4]
-    bench.holds_floor = False
-    bench.speak(0.02)
-    bench.holds_floor = True
     bench.up.floor_free(bench.now)
     bench.speak(0.1)
     assert len(bench.started) == 2
-    assert len(bench.sent) == 5
+
+
+def test_who_is_cut_off_goes_on_as_a_new_spurt_when_the_floor_is_free() -> None:
+    bench = Bench()
+    bench.cor(active=True)
+    bench.speak(0.1)
+    bench.holds_floor = False
+    bench.speak(0.1)
+    bench.holds_floor = True
+    assert len(bench.started) == 1
+    freed_at = bench.now
+    bench.up.floor_free(bench.now)
+    bench.speak(0.1)
+    assert bench.started[1:] == [freed_at]
+    assert len(bench.ended) == 1
+    assert bench.media_frames() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
+
+
+def test_who_has_talked_as_long_as_he_may_comes_in_after_he_has_stopped_only() -> None:
+    bench = Bench()
+    bench.cor(active=True)
+    bench.speak(0.1)
+    bench.holds_floor = False
+    bench.up.forgo()
+    bench.speak(0.02)
+    # The packet beyond the limit says that it is reached.
+    assert [sent.end for sent in bench.sent[-1:]] == [True]
+    bench.holds_floor = True
+    bench.up.floor_free(bench.now)
+    bench.speak(0.1)
+    assert len(bench.started) == 1
+    bench.cor(active=False)
+    bench.quiet(0.3)
+    bench.cor(active=True)
+    bench.speak(0.1)
+    assert len(bench.started) == 2
+
+
+def test_another_receiver_of_the_one_who_has_had_his_time_stays_out() -> None:
+    bench = Bench(floor_free=False)
+    bench.cor(active=True)
+    bench.speak(0.1)
+    bench.up.forgo()
+    bench.floor_free = True
+    bench.up.floor_free(bench.now)
+    bench.speak(0.1)
+    assert len(bench.started) == 1
 
 
 def test_who_has_stopped_speaking_does_not_come_in() -> None:

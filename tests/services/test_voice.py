@@ -326,7 +326,7 @@ async def test_what_is_no_longer_on_the_map_is_silent_before_anything_else() -> 
     await river.border.speak(0.5)
     assert not river.tac1.line.keyed
     assert river.windsor.plane.status()["floor"] == [
-        {"talkgroups": ["ca.opp/TAC1"], "holder": None}
+        {"talkgroups": ["ca.opp/TAC1"], "holder": None, "near_limit": False}
     ]
 
 

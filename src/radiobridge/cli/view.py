@@ -216,7 +216,10 @@ def _floor(rows: Iterable[Json], language: Language) -> Table:
     table = _table(language, Text("joined talkgroups", "groupes réunis"), Text("talks", "parle"))
     for row in rows:
         groups = ", ".join(plain(name, language) for name in _list(row.get("talkgroups")))
-        table.add_row(cell(groups), cell(_holder(row.get("holder"), language)))
+        talks = _holder(row.get("holder"), language)
+        if row.get("near_limit") is True:
+            talks = f"{talks} · {_NEAR_LIMIT.to(language)}"
+        table.add_row(cell(groups), cell(talks))
     return table
 
 
@@ -230,6 +233,7 @@ def _holder(holder: object, language: Language) -> str:
     return plain(holder, language) or "–"
 
 
+_NEAR_LIMIT = Text("talk time nearly over", "temps de parole presque écoulé")
 _WHY = Text("why", "pourquoi")
 _MEMBERS = Text("members", "membres")
 _TALKGROUP = Text("talkgroup", "groupe")

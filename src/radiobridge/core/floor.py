@@ -15,6 +15,9 @@ is a function of the live claims, and of nothing else:
   refused from then on.
 * Who was refused and is still live when the holder goes takes the floor: it could not hear the
   holder, and what it says is better heard late than never.
+* A talkgroup that may only listen in the patch goes after everybody who may speak, whatever the
+  class. Its voice goes to its own agency only, so nobody else would know whom to wait for.
+* The holder is warned once, `warning_s` before its talk limit.
 
 What an entry is, and what makes it so (entry = newest spurt of one sender on one talkgroup):
 
@@ -36,6 +39,7 @@ are in the group come here.
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeAlias
 
 from radiobridge.model.ids import GatewayId, TalkgroupId
 from radiobridge.model.patch import Member
@@ -75,11 +79,13 @@ class FloorChange(Enum):
     """It held the floor and talked longer than the limit."""
     WITHDRAWN = "withdrawn"
     """It held the floor and its talkgroup has left the group."""
+    NEAR_LIMIT = "near-limit"
+    """It holds the floor and will soon have talked as long as it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorEvent:
-    """One change of holder. A change from A to B is told as A's loss, then B's TAKEN."""
+    """One change of holder, or its warning. From A to B is told as A's loss, then B's TAKEN."""
 
     change: FloorChange
     claim: Claim
@@ -98,16 +104,23 @@ class FloorSettings:
     Below the usual time-out of a transmitter (60 s) by more than a late grant and `hold`, so that
     too long a spurt ends everywhere alike, and no transmitter cools down before the answer.
     """
+    warning_s: float = 5.0
+    """How long before its limit the holder is warned."""
+
+
+_Order: TypeAlias = tuple[bool, tuple[int, int, int, str, str]]
 
 
 class _Entry:
     """The newest spurt of one sender on one talkgroup."""
 
-    __slots__ = ("claim", "ended", "heard_at", "media_time", "order", "spent")
+    __slots__ = ("claim", "ended", "heard_at", "look_at", "media_time", "order", "spent")
 
-    def __init__(self, claim: Claim, media_time: int, now: float) -> None:
+    def __init__(self, claim: Claim, order: _Order, media_time: int, now: float) -> None:
         self.claim = claim
-        self.order = claim.order
+        self.order = order
+        self.look_at = 0
+        """Media time beyond which something may happen: the warning, then the limit."""
         self.media_time = media_time
         self.heard_at = now
         self.ended = False
@@ -117,12 +130,28 @@ class _Entry:
 class Floor:
     """The floor of one group. `heard` is called for each packet, own ones included."""
 
-    __slots__ = ("_entries", "_events", "_holder", "_limit", "_silence_s")
+    __slots__ = (
+        "_entries",
+        "_events",
+        "_holder",
+        "_limit",
+        "_listeners",
+        "_silence_s",
+        "_warning",
+    )
 
-    def __init__(self, settings: FloorSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: FloorSettings | None = None,
+        *,
+        listeners: frozenset[TalkgroupId] = frozenset(),
+    ) -> None:
+        """Begin with nobody; `listeners` are the members that may only listen."""
         settings = settings or FloorSettings()
         self._silence_s = settings.silence_s
         self._limit = round(settings.talk_limit_s * MEDIA_RATE)
+        self._warning = round((settings.talk_limit_s - settings.warning_s) * MEDIA_RATE)
+        self._listeners = listeners
         self._entries: dict[tuple[GatewayId, TalkgroupId], _Entry] = {}
         self._holder: _Entry | None = None
         self._events: list[FloorEvent] = []
@@ -142,7 +171,7 @@ class Floor:
         if (
             holder is not None
             and (claim is holder.claim or claim == holder.claim)
-            and media_time <= self._limit
+            and media_time <= holder.look_at
             and now < holder.heard_at + self._silence_s
         ):
             holder.heard_at = now
@@ -159,7 +188,7 @@ class Floor:
         """
         self._settle(now)
         holder = self._holder
-        if holder is not None and not claim.beats(holder.claim):
+        if holder is not None and not self._beats(claim, holder.claim):
             return Verdict.PLAY if holder.claim == claim else Verdict.REFUSE_LOWER
         return self._heard(claim, 0, now)
 
@@ -172,11 +201,23 @@ class Floor:
         entry.ended = True
         self._choose(now, FloorChange.ENDED)
 
-    def restrict(self, members: frozenset[TalkgroupId], now: float) -> None:
-        """Forget the claims of talkgroups that are no longer in the group."""
+    def restrict(
+        self,
+        members: frozenset[TalkgroupId],
+        now: float,
+        *,
+        listeners: frozenset[TalkgroupId] = frozenset(),
+    ) -> None:
+        """Forget the claims of talkgroups that are no longer in the group.
+
+        `listeners`: the members that may only listen from now on.
+        """
         self._settle(now)
+        self._listeners = listeners
         for key in [key for key in self._entries if key[1] not in members]:
             del self._entries[key]
+        for entry in self._entries.values():
+            entry.order = self._order(entry.claim)
         self._choose(now, FloorChange.WITHDRAWN)
 
     def tick(self, now: float) -> list[FloorEvent]:
@@ -207,7 +248,18 @@ class Floor:
         self._choose(now, FloorChange.TALK_LIMIT if entry.spent else FloorChange.CUT_OFF)
         if entry.spent:
             return Verdict.REFUSE_TALK_LIMIT
-        return Verdict.PLAY if entry is self._holder else Verdict.REFUSE_LOWER
+        if entry is not self._holder:
+            return Verdict.REFUSE_LOWER
+        self._warn(entry, now)
+        return Verdict.PLAY
+
+    def _warn(self, entry: _Entry, now: float) -> None:
+        """Warn a holder that nears its limit, once."""
+        if entry.media_time <= self._warning:
+            entry.look_at = self._warning
+        elif entry.look_at != self._limit:
+            entry.look_at = self._limit
+            self._tell(FloorChange.NEAR_LIMIT, entry.claim, now)
 
     def _update(self, entry: _Entry, claim: Claim, media_time: int, now: float) -> None:
         """Take a packet of a known spurt. The latest part of a spurt says what its rank is."""
@@ -216,7 +268,7 @@ class Floor:
             return
         entry.media_time = media_time
         if claim != entry.claim:
-            entry.order = claim.order
+            entry.order = self._order(claim)
         entry.claim = claim
 
     def _entry(self, claim: Claim, media_time: int, now: float) -> _Entry | None:
@@ -231,8 +283,18 @@ class Floor:
             if entry is self._holder:
                 self._tell(FloorChange.ENDED, entry.claim, now)
                 self._holder = None
-        entry = self._entries[key] = _Entry(claim, media_time, now)
+        entry = self._entries[key] = _Entry(claim, self._order(claim), media_time, now)
         return entry
+
+    def _order(self, claim: Claim) -> _Order:
+        return claim.talkgroup in self._listeners, claim.order
+
+    def _beats(self, claim: Claim, holder: Claim) -> bool:
+        """Tell whether a new claim cuts off a live holder: by rank alone, not by its start."""
+        speaks = claim.talkgroup not in self._listeners
+        if speaks is (holder.talkgroup not in self._listeners):
+            return claim.beats(holder)
+        return speaks
 
     def _settle(self, now: float) -> None:
         """Take the floor from a silent holder."""
@@ -242,7 +304,7 @@ class Floor:
     def _choose(self, now: float, loss: FloorChange) -> None:
         """Make the best live claim the holder; `loss` says how the old holder lost it."""
         live = [e for e in self._entries.values() if self._is_live(e, now)]
-        best = min(live, key=_order, default=None)
+        best = min(live, key=_order_of, default=None)
         old = self._holder
         if best is old:
             return
@@ -284,7 +346,7 @@ def clamp(claim: Claim, member: Member, *, alarm_open: bool = False) -> Claim:
     )
 
 
-def _order(entry: _Entry) -> tuple[int, int, int, str, str]:
+def _order_of(entry: _Entry) -> _Order:
     return entry.order
 
 

@@ -244,6 +244,10 @@ class Gateway:
         """Tell the others who talks here, for display and record."""
         claim = event.claim
         own = claim.sender == self._me
+        if event.change is FloorChange.NEAR_LIMIT:
+            if own:
+                self._say_spurt(claim, SpurtState.STARTED, reason=event.change.value)
+            return
         talker = self._identities.of(claim)
         radio = self._voice.speakers.get(claim.talkgroup) if own else None
         self._auditor.spurt(event, radio, talker.id if talker is not None else "")

@@ -13,6 +13,10 @@ MUTE_AFTER_S = 0.3
 """How long receivers of a talkgroup stay muted after a spurt that played on it: the far gateway's
 jitter buffer and tail, which this one cannot see."""
 
+SIBLING_S = 0.4
+"""How long another receiver of a talkgroup waits when a spurt on it has ended: what it still hears
+is the squelch tail of the same talker, or, after that, a talker whom only it still hears."""
+
 _CUT = {
     FloorChange.CUT_OFF: AbortReason.FLOOR_LOST,
     FloorChange.TALK_LIMIT: AbortReason.FLOOR_LOST,
@@ -28,14 +32,19 @@ class GroupFloor:
         talkgroups: frozenset[TalkgroupId],
         make_timer: Callable[[Callable[[float], None]], OneTimer],
         told: Callable[["GroupFloor", FloorEvent], None],
+        *,
+        listeners: frozenset[TalkgroupId] = frozenset(),
     ) -> None:
+        """Begin with a free floor; `listeners` are the talkgroups that may only listen."""
         self.talkgroups = talkgroups
         self.runners: tuple[RadioRunner, ...] = ()
         self.mutes: dict[TalkgroupId, tuple[RadioRunner, ...]] = {}
         """Talkgroup that speaks to receivers that hear its echo on the air."""
-        self._floor = Floor()
+        self._floor = Floor(listeners=listeners)
+        self._near_limit = False
         self._timer = make_timer(self._tick)
         self._unmute_timer = make_timer(self._unmute)
+        self._sibling_timer = make_timer(self._free)
         self._muted: set[RadioRunner] = set()
         self._told = told
         self._armed = False
@@ -44,6 +53,11 @@ class GroupFloor:
     def holder(self) -> Claim | None:
         """Return who holds the floor."""
         return self._floor.holder
+
+    @property
+    def near_limit(self) -> bool:
+        """Tell whether the holder has been warned that its time is nearly over."""
+        return self._near_limit
 
     def heard(self, claim: Claim, media_time: int, now: float) -> Verdict:
         """Judge one packet (hot). Once it is handed over, `settle`."""
@@ -70,16 +84,23 @@ class GroupFloor:
         self._floor.released(claim, now)
         self._settle(now)
 
-    def change_members(self, talkgroups: frozenset[TalkgroupId], now: float) -> None:
+    def change_members(
+        self,
+        talkgroups: frozenset[TalkgroupId],
+        now: float,
+        *,
+        listeners: frozenset[TalkgroupId] = frozenset(),
+    ) -> None:
         """The group has other members from now on; what a former one says no longer counts."""
         self.talkgroups = talkgroups
-        self._floor.restrict(talkgroups, now)
+        self._floor.restrict(talkgroups, now, listeners=listeners)
         self._settle(now)
 
     def close(self, now: float) -> None:
         """The group is no more: nobody stays muted for it."""
         self._timer.set(None)
         self._unmute_timer.set(None)
+        self._sibling_timer.set(None)
         self._mute((), now)
 
     def _tick(self, now: float) -> None:
@@ -100,6 +121,33 @@ class GroupFloor:
             self._timer.set(deadline)
 
     def _event(self, event: FloorEvent, now: float) -> None:
+        self._near_limit = event.change is FloorChange.NEAR_LIMIT
+        if event.change is not FloorChange.NEAR_LIMIT:
+            self._holder_changed(event, now)
+        self._told(self, event)
+        if event.change is FloorChange.TALK_LIMIT:
+            for runner in self._receivers(event.claim):
+                runner.forgo()
+        if event.change is FloorChange.ENDED:
+            self._free(now, siblings=self._receivers(event.claim))
+        else:
+            self._free(now)
+
+    def _receivers(self, claim: Claim) -> frozenset[RadioRunner]:
+        """Return the radios that may hear the talker of a spurt as well."""
+        return frozenset(r for r in self.runners if r.talkgroup == claim.talkgroup)
+
+    def _free(self, now: float, siblings: frozenset[RadioRunner] = frozenset()) -> None:
+        """Let who was refused come in, if the floor is free."""
+        if self._floor.holder is not None:
+            return
+        for runner in self.runners:
+            if runner not in siblings:
+                runner.floor_free(now)
+        if siblings:
+            self._sibling_timer.set(now + SIBLING_S)
+
+    def _holder_changed(self, event: FloorEvent, now: float) -> None:
         if event.change is FloorChange.TAKEN:
             self._unmute_timer.set(None)
             self._mute(self.mutes.get(event.claim.talkgroup, ()), now)
@@ -110,10 +158,6 @@ class GroupFloor:
                     runner.cut(event.claim, reason, now)
             if self._muted:
                 self._unmute_timer.set(now + MUTE_AFTER_S)
-        self._told(self, event)
-        if self._floor.holder is None:
-            for runner in self.runners:
-                runner.floor_free(now)
 
     def _unmute(self, now: float) -> None:
         if self._floor.holder is None:

@@ -40,12 +40,15 @@ class Outgoing:
         "ended",
         "index",
         "packets",
+        "spent",
     )
 
     def __init__(self, claim: Claim, ports: OutgoingPorts) -> None:
         self.claim = claim
         self.cut = False
         """Lost the floor: nothing more leaves."""
+        self.spent = False
+        """Has talked as long as it may."""
         self.ended = False
         self.barred = False
         """Its talker was excluded: nothing more leaves, whatever its rank."""
@@ -69,13 +72,16 @@ class Outgoing:
             self.ended = True
 
     def rank(self, claim: Claim) -> None:
-        """Go on as `claim`, the same spurt with another rank; a higher one asks for the floor."""
+        """Go on as `claim`, the same spurt with another rank."""
         if claim == self.claim:
             return
-        if claim.beats(self.claim):
-            self.cut = False
         self.claim = claim
         self._grant = self._writer = None
+
+    @property
+    def may_return(self) -> bool:
+        """Tell whether who is heard may begin anew: somebody else took the floor from him."""
+        return self.cut and not (self.spent or self.barred)
 
     def bar(self) -> None:
         """Send nothing more."""
@@ -87,7 +93,10 @@ class Outgoing:
         media_time = self.index * FRAME_MEDIA_TIME
         if not self._ports.allowed(self.claim, media_time):
             self.cut = True
-            return
+            if not self.spent:
+                return
+            # The one packet beyond the limit tells everybody that it is reached.
+            end = True
         grant = self._ports.key()
         if grant is not self._grant:
             self._grant = grant

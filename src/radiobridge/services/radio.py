@@ -305,6 +305,10 @@ class RadioRunner:
         """The floor of this radio's group has become free."""
         self._guarded("floor", self._up.floor_free, now)
 
+    def forgo(self) -> None:
+        """Who is heard on this radio's talkgroup has talked as long as he may."""
+        self._up.forgo()
+
     def hold(self, hold: Hold, by: str) -> None:
         """Silence the transmitter at once, until this hold is released."""
         now = time.monotonic()

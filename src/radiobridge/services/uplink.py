@@ -1,10 +1,11 @@
 """From a radio's receiver to the network: level, squelch, preroll, Opus, one spurt at a time.
 
-Rules. A spurt opens when the squelch opens and the floor allows it; refused, it may come in once
-when the holder ends. Its first frames are what the preroll holds. It closes when the squelch
-closes: the audio frame in progress is still sent, then one frame of silence, which pushes the last
-milliseconds out of the Opus encoder and carries the end flag. What is received while the radio
-transmits or its talkgroup plays opens nothing (`core.squelch`).
+Rules. A spurt opens when the squelch opens and the floor allows it; refused or cut off, it may come
+in once when the holder ends, as a new spurt. One that has talked as long as it may comes in no more
+before the squelch has closed. Its first frames are what the preroll holds. It closes when the
+squelch closes: the audio frame in progress is still sent, then one frame of silence, which pushes
+the last milliseconds out of the Opus encoder and carries the end flag. What is received while the
+radio transmits or its talkgroup plays opens nothing (`core.squelch`).
 
 Before anything else, frames pass `services.in_band`: it takes out what must not leave, and tells
 who talks. With a CTCSS tone to wait for, COR counts only together with it (`core.tone_gate`).
@@ -181,9 +182,20 @@ class Uplink:
         return self._squelch.is_open
 
     def floor_free(self, now: float) -> None:
-        """The holder that refused us has ended: come in, once."""
-        if self._refused and self._squelch.is_open and self._spurt is None:
+        """The holder that refused us, or cut us off, has ended: come in, once for each holder."""
+        if not self._squelch.is_open:
+            return
+        if self._spurt is not None and self._spurt.may_return:
+            self._finish(now)
             self._open(now)
+        elif self._refused and self._spurt is None:
+            self._open(now)
+
+    def forgo(self) -> None:
+        """Who is heard has talked as long as he may: until he stops, nothing more is sent."""
+        self._refused = False
+        if self._spurt is not None:
+            self._spurt.spent = True
 
     def drop(self, now: float) -> None:
         """End the spurt at once, without waiting for audio (stop, inhibit, device lost)."""

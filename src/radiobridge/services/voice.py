@@ -50,6 +50,7 @@ LATE_MS = 1000
 """Voice older than this means that a link holds a backlog: it starts anew."""
 
 TICK_S = 0.1
+_EVENTS = {FloorChange.TAKEN: "spurt-started", FloorChange.NEAR_LIMIT: "spurt-near-limit"}
 _STRANGERS = 256
 """Refused topics that are remembered until the map changes; others are looked up each time."""
 
@@ -74,6 +75,11 @@ class VoiceMap:
     """Members of patches in force: what they may claim."""
     speakers: frozenset[tuple[GatewayId, bytes]] = frozenset()
     """Gateways that may send, with their Ed25519 keys; `VoicePorts.signer_of` looks them up."""
+
+    def listeners(self, talkgroups: frozenset[TalkgroupId]) -> frozenset[TalkgroupId]:
+        """Return those talkgroups that may only listen in their patch."""
+        found = (self.members.get(talkgroup) for talkgroup in talkgroups)
+        return frozenset(m.talkgroup for m in found if m is not None and not m.access.speaks)
 
 
 class _Heard:
@@ -225,9 +231,11 @@ class VoicePlane:
         if media_time > RANK_MEDIA_TIME and claim.talk_class is TalkClass.EMERGENCY:
             claim = self._spend(claim, media_time)
         verdict = group.heard(claim, media_time, now)
-        group.settle(now)
         if verdict is not Verdict.PLAY:
             self.counters[f"cut-{verdict.value}"] += 1
+            # Nothing more of it leaves: it does not come back when its rival ends.
+            group.released(claim, now)
+        group.settle(now)
         return verdict is Verdict.PLAY
 
     def _spend(self, claim: Claim, media_time: int) -> Claim:
@@ -433,12 +441,14 @@ class VoicePlane:
         old = list(self._groups)
         self._groups = []
         for talkgroups in self._map.groups:
+            listeners = self._map.listeners(talkgroups)
             kept = next((g for g in old if g.talkgroups & talkgroups), None)
             if kept is not None:
                 old.remove(kept)
-                kept.change_members(talkgroups, now)
+                kept.change_members(talkgroups, now, listeners=listeners)
             else:
-                kept = GroupFloor(talkgroups, self._ports.make_timer, self._told)
+                make_timer, told = self._ports.make_timer, self._told
+                kept = GroupFloor(talkgroups, make_timer, told, listeners=listeners)
             self._groups.append(kept)
         for group in old:
             group.close(now)
@@ -454,10 +464,9 @@ class VoicePlane:
     def _runners(self, names: Iterable[RadioName]) -> tuple[RadioRunner, ...]:
         return tuple(self.runners[name] for name in sorted(names) if name in self.runners)
 
-    def _told(self, group: GroupFloor, event: FloorEvent) -> None:
-        del group
+    def _told(self, _group: GroupFloor, event: FloorEvent) -> None:
         claim = event.claim
-        name = "spurt-started" if event.change is FloorChange.TAKEN else "spurt-over"
+        name = _EVENTS.get(event.change, "spurt-over")
         log.info(name, sender=str(claim.sender), talkgroup=str(claim.talkgroup),
                  start_ms=claim.start_ms, change=event.change.value)  # fmt: skip
         self._ports.told(event)
@@ -481,6 +490,7 @@ class VoicePlane:
                 {
                     "talkgroups": sorted(str(tg) for tg in group.talkgroups),
                     "holder": self._holder(group.holder),
+                    "near_limit": group.near_limit,
                 }
                 for group in self._groups
             ],
