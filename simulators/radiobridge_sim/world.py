@@ -27,6 +27,7 @@ from radiobridge_sim.gateway_status import linked
 from radiobridge_sim.handheld import Handheld, Said
 from radiobridge_sim.identities import make_identities
 from radiobridge_sim.line_log import LineLog
+from radiobridge_sim.network import Network, Route
 from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.radio import DonorRadio
 from radiobridge_sim.sound import FRAME, RATE, STEP
@@ -50,7 +51,10 @@ class WorldError(RadioBridgeError):
 class World:
     """Two sides and everything between them."""
 
-    def __init__(self, folder: Path, sides: tuple[Side, Side]) -> None:
+    def __init__(
+        self, folder: Path, sides: tuple[Side, Side], *, network: Network | None = None
+    ) -> None:
+        """Prepare; each gateway reaches each broker by a route of `network`, if there is one."""
         self.folder = folder
         self.sides = sides
         self.zero = time.monotonic()
@@ -59,6 +63,9 @@ class World:
         """The same instant on the wall clock."""
         self.lines = LineLog()
         self.brokers: list[Broker] = []
+        self.routes: dict[str, list[Route]] = {}
+        """By unit: the ways of its gateway to the brokers, in their order."""
+        self._network = network
         self._phases = dict.fromkeys((side.unit for side in sides), 0)
         self._phrases = {name: p.samples() for name, p in load_phrases().items()}
         self._stack = contextlib.ExitStack()
@@ -127,6 +134,7 @@ class World:
                 os.setpriority(os.PRIO_PROCESS, broker.pid, PRIORITY)
             self._stack.callback(broker.stop)
             self.brokers.append(broker)
+        self._lay_routes()
         for side in self.sides:
             self.home(side).mkdir(mode=0o700, exist_ok=True)
             secret = self.home(side) / "broker.password"
@@ -136,14 +144,26 @@ class World:
             side.unit: [
                 {
                     "name": str(at.agency),
-                    "url": broker.url,
+                    "url": url,
                     "username": str(side.gateway),
                     "password_file": "broker.password",
                 }
-                for at, broker in zip(self.sides, self.brokers, strict=True)
+                for at, url in zip(self.sides, self._urls(side), strict=True)
             ]
             for side in self.sides
         }
+
+    def _lay_routes(self) -> None:
+        if self._network is None:
+            return
+        self._stack.enter_context(self._network)
+        for side in self.sides:
+            ways = [self._network.route(broker.port) for broker in self.brokers]
+            self.routes[side.unit] = ways
+
+    def _urls(self, side: Side) -> list[str]:
+        routes = self.routes.get(side.unit)
+        return [way.url for way in routes] if routes else [broker.url for broker in self.brokers]
 
     def _write(self, side: Side, cabling: Cabling, brokers: Sequence[Mapping[str, Any]]) -> None:
         home = self.home(side)

@@ -11,10 +11,8 @@ from radiobridge.drivers.link.mqtt import MqttLink
 from radiobridge.errors import LocalProtocolError
 from radiobridge_sim.broker import Broker
 from radiobridge_sim.certificates import Authority
+from radiobridge_sim.network import Network
 from tests.drivers.link.conftest import MakeLink
-from tests.drivers.link.proxy import CONTROL as CONTROL_MARK
-from tests.drivers.link.proxy import VOICE as VOICE_MARK
-from tests.drivers.link.proxy import Proxy
 from tests.drivers.link.sink import Sink
 
 pytestmark = pytest.mark.real
@@ -145,9 +143,6 @@ GATEWAY = """
 import asyncio, sys
 from pathlib import Path
 from radiobridge.drivers.link.mqtt import MqttLink
-from tests.drivers.link.proxy import CONTROL as CONTROL_MARK
-from tests.drivers.link.proxy import VOICE as VOICE_MARK
-from tests.drivers.link.proxy import Proxy
 from tests.drivers.link.sink import Sink
 
 async def main():
@@ -253,13 +248,14 @@ async def test_what_stays_unsent_is_a_backlog_also_when_it_is_small(
 
 
 async def test_stuck_voice_does_not_hold_up_documents(make_link: MakeLink, broker: Broker) -> None:
-    async with Proxy(broker.port) as proxy:
-        talker, listener = make_link(WINDSOR, url=proxy.url), make_link(DETROIT)
+    with Network() as network:
+        route = network.route(broker.port)
+        talker, listener = make_link(WINDSOR, url=route.url), make_link(DETROIT)
         here, there = Sink(WINDSOR), Sink(DETROIT)
         listener.want_documents(DOCUMENTS)
         await up(listener, there)
         await up(talker, here)
-        proxy.stall(VOICE_MARK)
+        route.hold(only=b"rbv")
         await fill(talker)
         talker.publish_document(here.topic("head"), b"in time")
         await there.until(lambda: there.newest(here.topic("head")) == b"in time")
@@ -267,13 +263,14 @@ async def test_stuck_voice_does_not_hold_up_documents(make_link: MakeLink, broke
 
 
 async def test_stuck_documents_do_not_hold_up_voice(make_link: MakeLink, broker: Broker) -> None:
-    async with Proxy(broker.port) as proxy:
-        talker, listener = make_link(WINDSOR, url=proxy.url), make_link(DETROIT)
+    with Network() as network:
+        route = network.route(broker.port)
+        talker, listener = make_link(WINDSOR, url=route.url), make_link(DETROIT)
         here, there = Sink(WINDSOR), Sink(DETROIT)
         listener.want_voice(VOICES)
         await up(listener, there)
         await up(talker, here)
-        proxy.stall(CONTROL_MARK)
+        route.hold(only=b"rbc")
         for n in range(100):
             talker.publish_document(here.topic(f"patch/p{n}"), bytes(60_000))
         assert talker.publish_voice(VOICE, b"in time")
