@@ -60,7 +60,8 @@ def _lines(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
     device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=_keys(radio))
     device.start()
     radio.on_cor = lambda active: device.set_cor(active=active)
-    return {"driver": "lines", "device": device.url, "ptt": "RTS", "cor": "CTS"}, device.stop
+    interface = {"driver": "lines", "device": device.url, "ptt": "RTS", "cor": "CTS"}
+    return {**interface, "radio_time_out": "60s"}, device.stop
 
 
 _SERIAL: dict[str, Callable[[DonorRadio], tuple[dict[str, Any], Callable[[], None]]]] = {

@@ -25,6 +25,9 @@ from radiobridge_sim.usrp import UsrpSocket
 
 _SO_TIMESTAMPNS = 35
 
+PAIR = "DTR!RTS"
+"""How the lines key: both are raised for an instant whenever the port is opened, as by Linux."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plug:
@@ -83,11 +86,12 @@ def _ccdi(radio: DonorRadio, sound: dict[str, Any], link: Path) -> Plug:
 
 
 def _lines(radio: DonorRadio, sound: dict[str, Any] | None) -> Plug:
-    device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=keys(radio))
+    device = Rfc2217Lines(ptt=PAIR, cor="CTS", on_ptt=keys(radio), raises_on_open="DTR RTS")
     device.start()
     there = [True]
     radio.on_cor = lambda active: device.set_cor(active=active)
-    interface = {"driver": "lines", "device": device.url, "ptt": "RTS", "cor": "CTS"}
+    interface = {"driver": "lines", "device": device.url, "ptt": PAIR, "cor": "CTS"}
+    interface["radio_time_out"] = "60s"
 
     def pull() -> None:
         if there[0]:

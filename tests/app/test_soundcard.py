@@ -79,6 +79,7 @@ class Studio(World):
         lines.start()
         radio.on_cor = lambda active: lines.set_cor(active=active)
         interface = {"driver": "lines", "device": lines.url, "ptt": "RTS", "cor": "CTS"}
+        interface["radio_time_out"] = "60s"
         card = {"driver": "soundcard", "input": RECEIVER, "output": TRANSMITTER, "rate": 48000}
 
         def close() -> None:

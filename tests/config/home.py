@@ -29,7 +29,7 @@ brokers:
 radios:
   tac1:
     talkgroup: TAC1
-    interface: {driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS}
+    interface: {driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min}
     audio: {driver: soundcard, device: Card A}
     receive: {squelch: cor, hang: 200ms, vox_open: -40dBFS, vox_close: -46dBFS}
     transmit: {lead_in: 120ms, time_out: 60s}

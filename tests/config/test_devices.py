@@ -13,7 +13,7 @@ def put_second_on(home: Home, device: str) -> None:
     home.edit(
         "windsor.yaml",
         SECOND,
-        f'{{driver: lines, device: "{device}", ptt: RTS, cor: DSR}}\n'
+        f'{{driver: lines, device: "{device}", ptt: RTS, cor: DSR, radio_time_out: 60s}}\n'
         "    audio: {driver: soundcard, device: Card B}",
     )
 

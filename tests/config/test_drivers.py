@@ -80,7 +80,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def put(home: Home, interface: str) -> None:
     home.edit(
         "windsor.yaml",
-        '{driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS}',
+        '{driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min}',
         interface,
     )
 

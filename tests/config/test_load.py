@@ -39,6 +39,7 @@ def test_driver_settings_are_complete_json_values(home: Home) -> None:
         "ptt": "DTR!RTS",
         "cor": "CTS",
         "baud": 9600,
+        "radio_time_out": 60.0,
     }
     assert radios["tac1"].audio == {
         "driver": "soundcard",

@@ -38,7 +38,7 @@ def test_the_radios_settings_override_the_profiles(own: Home) -> None:
 
 
 def test_a_radio_with_another_driver_takes_nothing_of_the_interface(own: Home) -> None:
-    own.edit("windsor.yaml", 'driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS', "driver: ccdi, device: /dev/rb-a")  # fmt: skip  # noqa: E501 - the line as it stands
+    own.edit("windsor.yaml", 'driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min', "driver: ccdi, device: /dev/rb-a")  # fmt: skip  # noqa: E501 - the line as it stands
     interface = own.load().config.radios["tac1"].interface
     assert interface == {
         "driver": "ccdi",
@@ -78,7 +78,7 @@ def test_a_shipped_profile_makes_a_radio(home: Home, name: str) -> None:
     interface = {
         "allstarlink-usrp": '{listen: "127.0.0.1:5", peer: "127.0.0.1:6"}',
         "vox-only": "{driver: none}",
-    }.get(name, "{device: /dev/rb-a}")
+    }.get(name, "{device: /dev/rb-a, radio_time_out: 60s}")
     audio = "" if name == "allstarlink-usrp" else "    audio: {device: Card A}\n"
     text = home.text("windsor.yaml")
     start, end = text.index("    interface: {driver: lines"), text.index("  tac2:")
@@ -88,3 +88,15 @@ def test_a_shipped_profile_makes_a_radio(home: Home, name: str) -> None:
         home.edit("talkgroups.yaml", "    transmit: {main: windsor/tac1}\n", "")
     config = home.load(Files.UNSEEN).config
     assert config.radios["tac1"].interface["driver"]
+
+
+def test_a_timer_that_nobody_declared_is_asked_for_in_the_gateways_file(home: Home) -> None:
+    text = home.text("windsor.yaml")
+    start, end = text.index("    interface: {driver: lines"), text.index("  tac2:")
+    radio = "    profile: generic-lines\n    interface: {device: /dev/rb-a}\n"
+    radio += "    audio: {device: Card A}\n"
+    home.write("windsor.yaml", text[:start] + radio + text[end:])
+    problem = home.only_problem()
+    assert problem.place.file == str(home.folder / "windsor.yaml")
+    assert problem.place.line == home.line("windsor.yaml", "device: /dev/rb-a")
+    assert "`radio_time_out: 60s`" in problem.text.en

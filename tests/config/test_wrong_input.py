@@ -155,24 +155,40 @@ CASES = {
         "radios.tac1.receive.vox_close", "must be below vox_open (-40dBFS)", "doit être sous",
     ),
     "time_out over the limit": Case(
-        G, "time_out: 60s", "time_out: 4min", "time_out", "radios.tac1.transmit.time_out",
+        G, "time_out: 60s", "time_out: 4min", "transmit: {", "radios.tac1.transmit.time_out",
         "4min is outside 1s to 3min; for example `60s`", "4min est hors de 1s à 3min",
     ),
     "time_out without a dead-man": Case(
-        G, "time_out: 60s", "time_out: 61s", "time_out", "radios.tac1.transmit.time_out",
+        G, "time_out: 60s", "time_out: 61s", "transmit: {", "radios.tac1.transmit.time_out",
         "which has no dead-man; at most `60s`", "qui n'a pas d'homme mort; au plus `60s`",
     ),
     "time_out over the radio's own": Case(
-        G, "cor: CTS", "cor: CTS, radio_time_out: 30s", "time_out: 60s",
+        G, "radio_time_out: 1min", "radio_time_out: 30s", "transmit: {",
         "radios.tac1.transmit.time_out", "at most `30s`", "au plus `30s`",
     ),
     "time_out shorter than the rest": Case(
-        G, "lead_in: 120ms, time_out: 60s", "lead_in: 1s, time_out: 1s", "time_out",
+        G, "lead_in: 120ms, time_out: 60s", "lead_in: 1s, time_out: 1s", "transmit: {",
         "radios.tac1.transmit.time_out", "longer than lead_in, hold and tail", "doit dépasser",
     ),
-    "keyed when closed": Case(
-        G, "DTR!RTS", "!RTS", "!RTS", "radios.tac1.interface.ptt",
+    "lines without a timer": Case(
+        G, ", radio_time_out: 1min", "", "DTR!RTS",
+        "radios.tac1.interface.radio_time_out",
         "declare it: `radio_time_out: 60s`", "déclarez-le: `radio_time_out: 60s`",
+    ),
+    "lines without a timer and without ptt": Case(
+        G, 'ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min', "cor: CTS", "/dev/rb-a",
+        "radios.tac1.interface.radio_time_out", "stays as it is when this machine hangs",
+        "reste telle quelle si cette machine se fige",
+    ),
+    "a timer that is too long": Case(
+        G, "radio_time_out: 1min", "radio_time_out: 61s", "radio_time_out",
+        "radios.tac1.interface.radio_time_out", "61s is outside 1s to 60s", "61s est hors de",
+    ),
+    "constantly on without a timer": Case(
+        G, 'driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min',
+        "driver: ccdi, device: /dev/rb-a, dead_man: constant", "constant",
+        "radios.tac1.interface.dead_man", "write `press`, or set the radio's own",
+        "écrivez `press`, ou réglez",
     ),
     "broker with a wrong scheme": Case(
         G, "mqtts://broker", "https://broker", "https", "brokers[0].url",
@@ -387,7 +403,7 @@ def test_radios_in_two_cases(home: Home) -> None:
 def test_a_receiver_cannot_transmit(home: Home) -> None:
     home.edit(
         "windsor.yaml",
-        '{driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS}',
+        '{driver: lines, device: /dev/rb-a, ptt: "DTR!RTS", cor: CTS, radio_time_out: 1min}',
         "{driver: none}",
     )
     home.edit("windsor.yaml", "squelch: cor", "squelch: vox")

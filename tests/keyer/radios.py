@@ -66,9 +66,10 @@ def radios(link: Any) -> Iterator[Radios]:
         device.start()
     usrp.peer = _free_address()
     listen = f"{usrp.peer[0]}:{usrp.peer[1]}"
+    timer = {"radio_time_out": 60}
     settings: dict[RadioName, dict[str, Any]] = {
         CCDI: {"driver": "ccdi", "device": str(link)},
-        LINES: {"driver": "lines", "device": lines.url, "ptt": "DTR!RTS", "cor": "CTS"},
+        LINES: {"driver": "lines", "device": lines.url, "ptt": "DTR!RTS", "cor": "CTS", **timer},
         USRP: {"driver": "usrp", "listen": listen, "peer": usrp.address},
     }
     try:

@@ -16,6 +16,7 @@ SIDES = (OPP, CBP)
 USRP = {"driver": "usrp", "listen": "127.0.0.1:34001", "peer": "127.0.0.1:32001"}
 CCDI = {"driver": "ccdi", "device": "/dev/pts/999"}
 LINES = {"driver": "lines", "device": "rfc2217://127.0.0.1:4000", "ptt": "RTS", "cor": "CTS"}
+LINES["radio_time_out"] = "60s"
 
 
 @pytest.fixture

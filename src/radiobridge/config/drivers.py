@@ -68,7 +68,7 @@ class LinesSettings(Settings):
     baud: Baud = 9600
     """Bit rate; matters only where an adapter insists."""
     radio_time_out: RadioTimeOut | None = None
-    """What the radio's own time-out timer is set to; needed with `!RTS` or `!DTR`."""
+    """What the radio's own time-out timer, or a hardware timer, is set to; must be declared."""
 
 
 class CcdiSettings(Settings):

@@ -90,9 +90,8 @@ def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> No
     transmit, interface = radio.transmit, radio.interface
     driver = interface.get("driver")
     declared = interface.get("radio_time_out")
-    bare = str(interface.get("ptt", "")).startswith("!")
     guarded = driver != "lines" and interface.get("dead_man") != "constant"
-    if declared is None and (bare or interface.get("dead_man") == "constant"):
+    if not guarded and declared is None:
         _report_undeclared(interface, loc, tree, report)
     longest = min(LONGEST_WITHOUT_DEAD_MAN_S, declared or LONGEST_WITHOUT_DEAD_MAN_S)
     if not guarded and transmit.time_out > longest:
@@ -114,13 +113,20 @@ def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> No
 
 
 def _report_undeclared(interface: Mapping[str, Any], loc: Loc, tree: Node, report: Report) -> None:
-    """What stays keyed without us needs a time-out timer of the radio's own."""
-    key, better = ("ptt", "DTR!RTS") if "ptt" in interface else ("dead_man", "press")
+    """What a machine that hangs leaves keyed needs a timer that is not this machine."""
+    if interface.get("dead_man") == "constant":
+        key = "dead_man"
+        en = "`constant` is never released by the radio itself; write `press`, or"
+        fr = "`constant` n'est jamais relâché par la radio même; écrivez `press`, ou"
+    else:
+        key = "radio_time_out"
+        en = "a serial line stays as it is when this machine hangs;"
+        fr = "une ligne série reste telle quelle si cette machine se fige;"
     report.wrong(
         tree,
         (*loc, "interface", key),
-        f"`{interface[key]}` can stay keyed when the gateway is gone; write `{better}`, or set the "
-        "radio's own time-out timer and declare it: `radio_time_out: 60s`",
-        f"`{interface[key]}` peut rester en émission sans la passerelle; écrivez `{better}`, ou "
-        "réglez le limiteur de la radio et déclarez-le: `radio_time_out: 60s`",
+        f"{en} set the radio's own time-out timer, or a hardware timer, to 60 s or less and "
+        "declare it: `radio_time_out: 60s`",
+        f"{fr} réglez le limiteur d'émission de la radio, ou une minuterie matérielle, à 60 s au "
+        "plus et déclarez-le: `radio_time_out: 60s`",
     )

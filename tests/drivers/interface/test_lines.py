@@ -23,7 +23,14 @@ def history() -> LineHistory:
 
 def driver(port: Rfc2217Lines, ptt: str, **settings: Any) -> LinesInterface:
     return LinesInterface.from_settings(
-        {"driver": "lines", "device": port.url, "ptt": ptt, "cor": "CTS", **settings}
+        {
+            "driver": "lines",
+            "device": port.url,
+            "ptt": ptt,
+            "cor": "CTS",
+            "radio_time_out": 60,
+            **settings,
+        }
     )
 
 
@@ -129,7 +136,7 @@ def test_a_server_that_freezes_fails_the_unkey_in_time_for_the_watchdog() -> Non
 def test_a_pty_has_no_lines_and_says_so() -> None:
     radio = CcdiRadio()
     radio.start()
-    line = LinesInterface.from_settings({"device": radio.path, "ptt": "RTS"})
+    line = LinesInterface.from_settings({"device": radio.path, "ptt": "RTS", "radio_time_out": 60})
     with pytest.raises(DriverError, match=radio.path):
         line.open()
     line.close()
@@ -139,10 +146,11 @@ def test_a_pty_has_no_lines_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"ptt": "RTS"}, "'device' is missing"),
+        ({"ptt": "RTS", "radio_time_out": 60}, "'device' is missing"),
         ({"device": "x", "ptt": "CTS"}, "'ptt' is 'CTS'"),
-        ({"device": "x", "ptt": "RTS", "cor": "RTS"}, "'cor' is 'RTS'"),
-        ({"device": "x", "ptt": "!DTR"}, "interlock pair"),
+        ({"device": "x", "ptt": "RTS", "radio_time_out": 60, "cor": "RTS"}, "'cor' is 'RTS'"),
+        ({"device": "x", "ptt": "!DTR"}, "radio_time_out"),
+        ({"device": "x", "ptt": "DTR!RTS"}, "radio_time_out"),
         ({"device": "x", "ptt": "!RTS", "radio_time_out": 0}, "at most 60"),
         ({"device": "x", "ptt": "RTS", "key": 1}, "unknown setting 'key'"),
     ],
@@ -152,6 +160,7 @@ def test_wrong_settings_say_what_is_right(settings: dict[str, Any], words: str) 
         LinesInterface.from_settings(settings)
 
 
-def test_a_line_that_keys_when_off_needs_a_declared_timer() -> None:
-    settings = {"device": "x", "ptt": "!DTR", "radio_time_out": 30}
+@pytest.mark.parametrize("ptt", ["RTS", "DTR!RTS", "!DTR"])
+def test_a_line_whose_timer_is_declared_is_taken(ptt: str) -> None:
+    settings = {"device": "x", "ptt": ptt, "radio_time_out": 30}
     assert LinesInterface.from_settings(settings) is not None

@@ -5,9 +5,10 @@ is off. Linux raises both lines for an instant when a port is opened, and drops 
 closed: neither keys a pair, while the first keys a plain line for that instant. At rest the second
 line of a pair is kept on, so that two changes are needed to key.
 
-A line that keys when it is *off* (`!RTS`, `!DTR` alone) is keyed whenever the port is closed, this
-machine is off or the cable is out; it is refused unless `radio_time_out` declares the time-out
-that is set in the radio or a hardware timer.
+A line holds itself: it stays as it is when this machine hangs, and so does the far end of a remote
+one whose network dies. `radio_time_out` must therefore declare the time-out that is set in the
+radio or in a hardware timer. A line that keys when it is *off* (`!RTS`, `!DTR` alone) is keyed
+whenever the port is closed, this machine is off or the cable is out, until that timer ends it.
 """
 
 import time
@@ -67,15 +68,13 @@ class LinesInterface:
         """Build from settings; raises ConfigError."""
         read.no_other_keys(settings, ("device", "ptt", "cor", "baud", "radio_time_out"))
         wiring = _WIRINGS[read.choice(settings, "ptt", tuple(_WIRINGS))]
-        time_out = read.radio_time_out(settings)
-        if not wiring.keyed and time_out is None:
+        if read.radio_time_out(settings) is None:
             raise ConfigError(
-                f"ptt '{settings['ptt']}' keys whenever the port is closed or unplugged: wire an "
-                "interlock pair (DTR!RTS), or set a time-out of at most 60 s in the radio and "
-                "declare it as 'radio_time_out'",
-                f"le ptt « {settings['ptt']} » émet dès que le port est fermé ou débranché : "
-                "câblez une paire (DTR!RTS), ou réglez une limite d'émission d'au plus 60 s dans "
-                "la radio et déclarez-la par « radio_time_out »",
+                "a serial line stays as it is when this machine hangs: set a time-out of at most "
+                "60 s in the radio, or fit a hardware timer, and declare it as 'radio_time_out'",
+                "une ligne série reste telle quelle si cette machine se fige : réglez une limite "
+                "d'émission d'au plus 60 s dans la radio, ou posez une minuterie, et déclarez-la "
+                "par « radio_time_out »",
             )
         cor = settings.get("cor")
         if cor is not None:
