@@ -315,6 +315,7 @@ class Running:
             ports=HeadPorts(
                 agencies=lambda: self._directory.agencies, changed=self._control.refresh
             ),
+            every_s=self.loaded.config.heads.every,
         )
         self._control.closed_by = heads.closed
         return heads

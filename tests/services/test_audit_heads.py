@@ -21,7 +21,7 @@ class World(Desk):
         self.heads = AuditHeads(WINDSOR, store=self.store, auditor=self.auditor, tasks=self.tasks)
 
     async def heard(self, sequence: int, letter: str = "a", at_ms: int = T0) -> None:
-        self.heads.heard(DETROIT, f"{sequence}:{letter * 64}", at_ms)
+        self.heads.heard(DETROIT, f"{sequence}:{letter * 64}", at_ms, at_ms)
         await self.tasks.settle()
 
     async def published(self, sequence: int, letter: str = "a", at_ms: int = T0) -> None:
@@ -43,20 +43,44 @@ async def test_the_furthest_head_is_kept_durably() -> None:
 
 
 @in_virtual_time
-async def test_a_head_that_goes_back_is_told_once_and_does_not_replace_the_other() -> None:
+async def test_a_log_that_goes_back_is_told_followed_and_what_shows_it_stays() -> None:
     world = World()
-    await world.heard(5, "b")
-    await world.heard(4)
-    await world.heard(4)
-    await world.heard(5, "c")
-    assert world.store.values["audit-head/us.cbp/detroit"] == value(5, "b")
+    await world.heard(5, "b", T0)
+    await world.heard(4, "a", T0 + 30_000)
     assert world.whats() == [AuditEvent.HEAD_WENT_BACK]
     told = world.log.entries[0]
     assert told.identity == "us.cbp/detroit"
     assert told.detail == {"kept": "5:" + "b" * 64, "heard": "4:" + "a" * 64}
-    await world.heard(6)
-    await world.heard(2)
-    assert len(world.log.entries) == 2
+    assert world.heads.status() == {"us.cbp/detroit": value(4, "a", T0 + 30_000)}
+    await world.heard(5, "c", T0 + 60_000)
+    assert len(world.log.entries) == 1, "the new log goes on"
+    await world.heard(2, "d", T0 + 90_000)
+    assert len(world.log.entries) == 2, "cut again"
+    lines = world.heads.held()
+    assert f"us.cbp/detroit {value(5, 'b', T0)}" in lines
+    assert f"us.cbp/detroit {value(5, 'c', T0 + 60_000)}" in lines
+    assert world.heads.status() == {"us.cbp/detroit": value(2, "d", T0 + 90_000)}
+
+
+@in_virtual_time
+async def test_an_old_head_that_a_broker_kept_is_no_log_that_went_back() -> None:
+    world = World()
+    await world.heard(5, "b", T0)
+    world.heads.heard(DETROIT, "4:" + "a" * 64, T0 - 30_000, T0 + 1_000)
+    await world.tasks.settle()
+    assert not world.log.entries
+    assert world.store.values["audit-head/us.cbp/detroit"] == value(5, "b")
+
+
+@in_virtual_time
+async def test_a_log_that_keeps_going_back_fills_neither_disk_nor_log() -> None:
+    world = World()
+    for turn in range(600):
+        await world.heard(10 if turn % 2 == 0 else 9, at_ms=T0 + turn)
+    held = [key for key in world.store.values if "/lost" in key]
+    assert len(held) == 16
+    assert world.store.values["audit-head/us.cbp/detroit/lost0"] == value(10)
+    assert 200 <= len(world.log.entries) < 250, "its allowance, and what time adds to it"
 
 
 @in_virtual_time
@@ -89,9 +113,9 @@ async def test_the_same_head_again_writes_nothing() -> None:
 @in_virtual_time
 async def test_no_head_is_no_news_and_nonsense_is_refused() -> None:
     world = World()
-    world.heads.heard(DETROIT, "", T0)
+    world.heads.heard(DETROIT, "", T0, T0)
     with pytest.raises(RemoteProtocolError):
-        world.heads.heard(DETROIT, "5", T0)
+        world.heads.heard(DETROIT, "5", T0, T0)
     assert not world.store.puts
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from radiobridge.config.base import Choice, FilePath, Id, LanguageName, Settings, gateway_id
 from radiobridge.config.radio import RadioConfig
-from radiobridge.config.units import Bitrate, Escalation, KeepAlive, written, wrong
+from radiobridge.config.units import Bitrate, Escalation, HeadInterval, KeepAlive, written, wrong
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.voice import MAX_PRIORITY
 from radiobridge.text import Language
@@ -74,6 +74,13 @@ class EmergencyConfig(Settings):
 
     escalate: Escalation = written("15s")
     """How long an alarm may stay unacknowledged before it escalates."""
+
+
+class HeadsConfig(Settings):
+    """The heads by which gateways compare what they know, and hold each other's audit logs."""
+
+    every: HeadInterval = written("30s")
+    """How often this gateway publishes its head; each is one write to the disk."""
 
 
 class LogConfig(Settings):
@@ -186,6 +193,8 @@ class GatewayConfig(Settings):
     """How voice is encoded."""
     emergency: EmergencyConfig = Field(default_factory=EmergencyConfig)
     """How alarms are treated."""
+    heads: HeadsConfig = Field(default_factory=HeadsConfig)
+    """How often heads are said."""
     log: LogConfig = Field(default_factory=LogConfig)
     """How log lines look."""
     brokers: list[BrokerConfig] = Field(default_factory=list)

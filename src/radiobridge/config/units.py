@@ -156,6 +156,8 @@ CorLimit: TypeAlias = Annotated[float, _between("5s", "1h", "120s")]
 """5 s to 1 h, in s."""
 CoolDown: TypeAlias = Annotated[float, _between("0s", "60s", "2s")]
 """0 to 60 s, in s."""
+HeadInterval: TypeAlias = Annotated[float, _between("1s", "30s", "30s")]
+"""1 s to 30 s, in s."""
 Escalation: TypeAlias = Annotated[float, _between("1s", "15s", "15s")]
 """1 s to 15 s, in s."""
 KeepAlive: TypeAlias = Annotated[

@@ -1,11 +1,14 @@
 """How far the logs of other gateways go, kept durably: it shows when one is cut short.
 
-    audit-head/<gateway>                the furthest head heard
+    audit-head/<gateway>                the furthest head heard of the log as it is now
+    audit-head/<gateway>/lost<0…15>     the furthest head of each log before it, the first sixteen
     audit-head/<gateway>/hour<0…47>     the first head of each hour, for two days
     audit-head/<gateway>/day<0…399>     the first head of each day, for 400 days
 
-The older ones are for a log that was written anew and has gone on since. A gateway keeps its own
-furthest head in the same way: it notices itself when its log was cut or replaced while it was down.
+A log that goes back was cut, or its disk was lost: what shows that stays, and the log is followed
+from there on, so that a later cut shows too. The older heads are for a log that was written anew
+and has gone on since. A gateway keeps its own furthest head in the same way: it notices itself when
+its log was cut or replaced while it was down.
 """
 
 import structlog
@@ -25,6 +28,9 @@ AUDIT_HEAD_KEY = "audit-head/"
 PERIODS = (("hour", 3_600_000, 48), ("day", 24 * 3_600_000, 400))
 """Name, length in ms, how many of them are kept."""
 
+LOST = 16
+"""Logs of one gateway that went back: of so many the furthest head stays; all are in our log."""
+
 
 class AuditHeads:
     """The heads that this gateway holds. Values are `<sequence>:<hash>@<bridge time in ms>`."""
@@ -41,7 +47,6 @@ class AuditHeads:
         self._store = store
         self._auditor = auditor
         self._tasks = tasks
-        self._went_back: set[GatewayId] = set()
 
     def published(self, text: str, now_ms: int) -> None:
         """Keep the own head, as it is published; say so in the log when it went back itself."""
@@ -59,16 +64,17 @@ class AuditHeads:
         if kept != head:
             self._tasks.spawn(self._put(AUDIT_HEAD_KEY + str(self._me), text, now_ms))
 
-    def heard(self, gateway: GatewayId, text: str, now_ms: int) -> None:
-        """Keep a head that `gateway` has published; raise RemoteProtocolError if it is none."""
+    def heard(self, gateway: GatewayId, text: str, issued_ms: int, now_ms: int) -> None:
+        """Keep a head that `gateway` issued; raise RemoteProtocolError if it is none."""
         if not text:
             return
+        name = AUDIT_HEAD_KEY + str(gateway)
         head, kept = parse_head(text), self._kept(gateway)
         if kept is not None and _behind(head, kept):
-            self._behind(gateway, head, kept)
-            return
-        self._went_back.discard(gateway)
-        name = AUDIT_HEAD_KEY + str(gateway)
+            if issued_ms <= _when(self._store.get(name)):
+                # Not the log went back: a broker did, and served what it had kept.
+                return
+            self._went_back(gateway, head, kept)
         if kept != head:
             self._tasks.spawn(self._put(name, text, now_ms))
         for period, length_ms, slots in PERIODS:
@@ -93,19 +99,21 @@ class AuditHeads:
                 lines.append(f"{gateway} {value}")
         return sorted(set(lines))
 
-    def _behind(self, gateway: GatewayId, head: AuditHead, kept: AuditHead) -> None:
-        """A log went back: the head that was kept stays, for it is what shows it."""
-        if gateway in self._went_back:
-            return
-        self._went_back.add(gateway)
+    def _went_back(self, gateway: GatewayId, head: AuditHead, kept: AuditHead) -> None:
+        """A log went back: the head that was kept stays beside, for it is what shows it."""
         log.error("audit-head-went-back", partner=str(gateway), kept=str(kept), heard=str(head))
-        self._auditor.after(
+        self._auditor.caused(
+            gateway,
             AuditEvent.HEAD_WENT_BACK,
             source=f"head of {gateway}",
-            identity=str(gateway),
             outcome=Outcome.FAILED,
             detail={"kept": str(kept), "heard": str(head)},
         )
+        name = AUDIT_HEAD_KEY + str(gateway)
+        slots = (f"{name}/lost{number}" for number in range(LOST))
+        free = next((slot for slot in slots if self._store.get(slot) is None), None)
+        if free is not None:
+            self._tasks.spawn(self._put(free, str(kept), _when(self._store.get(name))))
 
     def _kept(self, gateway: GatewayId) -> AuditHead | None:
         value = self._store.get(AUDIT_HEAD_KEY + str(gateway))

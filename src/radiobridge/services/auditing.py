@@ -307,12 +307,13 @@ class Auditor:
         *,
         source: str,
         by: str = "",
+        outcome: Outcome = Outcome.DONE,
         detail: Mapping[str, Detail],
     ) -> None:
         """Log what a gateway has caused, `by` somebody there: partners within their allowance."""
         own = str(sender) == self._me
         identity = by if own and by else str(sender)
-        self._caused(sender, self._entry(what, source, identity, Outcome.DONE, detail))
+        self._caused(sender, self._entry(what, source, identity, outcome, detail))
 
     # --- inside --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Heads: what this gateway knows, said every 30 s; what others know, compared; and who is trusted.
+"""Heads: what this gateway knows, said now and then; what others know, compared; whom to trust.
 
 Each head is noted on the disk before it is published, so that a disk that went back in time shows
 itself (`core.state_trust`). A gateway that does not trust its memory publishes no head: nobody is
@@ -36,6 +36,8 @@ MARKER_KEY = "published-head"
 """The version of the newest head of ours: on the disk before it is on a broker."""
 
 HEAD_S = 30.0
+"""How often a head is said, when the configuration does not ask for more."""
+
 HEAD_LIFE_MS = 90_000
 _SURE_S = 0.005
 """A timer may fire a little early."""
@@ -68,6 +70,7 @@ class Heads:
         auditor: Auditor,
         simulation: bool,
         ports: HeadPorts,
+        every_s: float = HEAD_S,
     ) -> None:
         self._me = me
         self._intake = intake
@@ -76,6 +79,7 @@ class Heads:
         self._store = store
         self._auditor = auditor
         self._ports = ports
+        self._every_s = every_s
         self._tasks = Tasks()
         self._audit = AuditHeads(me, store=store, auditor=auditor, tasks=self._tasks)
         marker = store.get(MARKER_KEY)
@@ -148,7 +152,7 @@ class Heads:
         self._compare()
         now = time.monotonic()
         if now >= self._say_at and not self._saying and self._told is Trust.TRUSTED:
-            self._say_at = now + HEAD_S
+            self._say_at = now + self._every_s
             self._saying = True
             self._tasks.spawn(self._say())
 
@@ -191,7 +195,7 @@ class Heads:
         """Take the head of another gateway. Raises RemoteProtocolError."""
         head, issued_ms = Head.from_body(document.body), document.header.issued_ms
         now_ms = self._bridge.now_ms()
-        self._audit.heard(sender, head.audit, now_ms)
+        self._audit.heard(sender, head.audit, issued_ms, now_ms)
         self._watch.head(sender, issued_ms, head.versions)
         self._compare()
 
