@@ -132,6 +132,7 @@ class River(World):
         super()._write(side, cabling, brokers)
         config = self.config(side)
         config["log"]["level"] = "debug"
+        config["heads"] = {"every": "2s"}
         if side is OPP:
             talkgroups = yaml.safe_load((self.home(side) / "talkgroups.yaml").read_text())
             transmit = talkgroups["talkgroups"][OPP.talkgroup]["transmit"]
