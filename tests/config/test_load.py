@@ -1,5 +1,7 @@
 """A right configuration, and all that is wrong in a wrong one."""
 
+from pathlib import Path
+
 import pytest
 
 from radiobridge.config.load import Files
@@ -190,3 +192,18 @@ def test_what_is_not_connected_is_remarked_on_and_stops_nothing(home: Home) -> N
     (remark,) = home.load().remarks
     assert remark.path == "radios.tac1.interface.device"
     assert "/dev/rb-a does not exist; connected now:" in remark.text.en
+
+
+def test_one_load_finds_what_is_wrong_in_syntax_and_sense_in_all_files(home: Home) -> None:
+    home.edit("windsor.yaml", "gateway: windsor", "gateway: windsor\ngateway: sarnia\nlanuage: en")
+    home.edit("talkgroups.yaml", "air: clear", "air: clear\n    air: encrypted\n    ari: clear")
+    home.edit("plans.yaml", "host: ca.opp", "host: !id us.dea")
+    home.edit("partners.yaml", "us.cbp: {key: ", "us.cbp: {key: AA")
+    assert {(Path(p.place.file).name, p.path) for p in home.problems()} >= {
+        ("windsor.yaml", "gateway"),
+        ("windsor.yaml", "lanuage"),
+        ("talkgroups.yaml", "talkgroups.TAC1.air"),
+        ("talkgroups.yaml", "talkgroups.TAC1.ari"),
+        ("plans.yaml", "plans.bridge.host"),
+        ("partners.yaml", "partners.us.cbp.key"),
+    }

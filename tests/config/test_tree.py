@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiobridge.config.problems import ConfigErrors, Problem
-from radiobridge.config.tree import MAX_NODES, parse_tree
+from radiobridge.config.tree import MAX_NODES, parse_draft, parse_tree
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
@@ -91,6 +91,16 @@ def test_wrong_yaml_says_line_and_what_would_be_right(name: str) -> None:
 def test_all_duplicates_are_reported() -> None:
     found = problems_of("a: 1\nb: {c: 1, c: 2}\na: 2\n")
     assert [(p.place.line, p.path) for p in found] == [(2, "b.c"), (3, "a")]
+
+
+def test_a_key_that_is_there_three_times_names_the_first() -> None:
+    assert all("first on line 1" in p.text.en for p in problems_of("a: 1\na: 2\na: 3\n"))
+
+
+def test_what_is_wrong_in_the_syntax_does_not_hide_the_rest() -> None:
+    draft = parse_draft("a: 1\na: 2\nb: !x 3\n<<: {c: 4}\n? [d]\n: 5\ne: 6\n---\nf: 7\n", "f.yaml")
+    assert [p.place.line for p in draft.problems] == [2, 3, 4, 5, 8]
+    assert draft.node.plain() == {"a": 1, "b": "3", "e": 6}
 
 
 def test_an_alias_bomb_is_refused_before_it_expands() -> None:

@@ -58,22 +58,23 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 
 def unknown(what: Text, word: object, words: Iterable[str], none: Text) -> Text:
-    """Return `unknown <what>`, with the nearest right name, or all of them, or `none`."""
+    """Return `unknown <what>`, with the nearest right name, or all of them, or `none`.
+
+    French agrees in gender, so there `what` says `inconnu` or `inconnue` itself.
+    """
     known = sorted(words)
     near = nearest(str(word), known)
     if near:
         return Text(
             f"unknown {what.en} `{word}`; did you mean `{near}`?",
-            f"{what.fr} `{word}` inconnu; vouliez-vous dire `{near}`?",
+            f"{what.fr} `{word}`; vouliez-vous dire `{near}`?",
         )
     if not known:
-        return Text(
-            f"unknown {what.en} `{word}`; {none.en}", f"{what.fr} `{word}` inconnu; {none.fr}"
-        )
+        return Text(f"unknown {what.en} `{word}`; {none.en}", f"{what.fr} `{word}`; {none.fr}")
     listed = ", ".join(known[:20])
     return Text(
         f"unknown {what.en} `{word}`; known are {listed}",
-        f"{what.fr} `{word}` inconnu; connus: {listed}",
+        f"{what.fr} `{word}`; possibles: {listed}",
     )
 
 
@@ -171,7 +172,7 @@ def _unknown_key(model: type[BaseModel], loc: Loc) -> Text:
                 f"`{loc[-1]}` belongs inside `{name}: {{…}}`",
                 f"`{loc[-1]}` va dans `{name}: {{…}}`",
             )
-    return unknown(Text("key", "clé"), loc[-1], keys, Text("remove it", "retirez-la"))
+    return unknown(Text("key", "clé inconnue"), loc[-1], keys, Text("remove it", "retirez-la"))
 
 
 def _example(field: FieldInfo | None) -> str:

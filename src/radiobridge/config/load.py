@@ -28,7 +28,7 @@ from radiobridge.config.profiles import with_profiles
 from radiobridge.config.radio_drivers import with_drivers
 from radiobridge.config.radios import check_radio
 from radiobridge.config.secrets import check_files, check_socket
-from radiobridge.config.tree import Node, read_tree
+from radiobridge.config.tree import Node, read_draft
 from radiobridge.config.validate import Report, same_but_for_case, validate
 from radiobridge.model.ids import AgencyId
 from radiobridge.model.patch import Terms
@@ -64,7 +64,7 @@ class LoadedGateway:
 def load_gateway(path: Path, *, files: Files = Files.CHECKED) -> LoadedGateway:
     """Read a gateway's file and all that it names; raise ConfigErrors with every problem."""
     report, base = Report(), path.parent
-    tree = with_profiles(read_tree(path), report, base)
+    tree = with_profiles(_read(path, report), report, base)
     draft = _draft(tree, report, base)
     _check(draft, tree, report, files)
     if report.problems or draft.config is None or draft.map is None or draft.partners is None:
@@ -133,6 +133,12 @@ def _check(draft: _Draft, tree: Node, report: Report, files: Files) -> None:
         remark_devices(config, tree, report)
 
 
+def _read(path: Path, report: Report) -> Node:
+    node, problems = read_draft(path)
+    report.problems += problems
+    return node
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -145,7 +151,7 @@ def _read_named(
         return None
     path = base / Path(named.value).expanduser()
     try:
-        sub = read_tree(path)
+        sub = _read(path, report)
     except ConfigErrors as error:
         report.problems += error.problems
         return None

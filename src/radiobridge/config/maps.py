@@ -169,7 +169,7 @@ def _check_mapped(config: GatewayConfig, tree: Node, file: MapFile, report: Repo
             loc = _path_loc(talkgroup, name, path)
             if radio not in radios:
                 none = Text("the gateway has no radios", "la passerelle n'a pas de radio")
-                what = Text(f"radio of {gateway}", f"radio de {gateway}")
+                what = Text(f"radio of {gateway}", f"radio inconnue de {gateway}")
                 text = unknown(what, radio, radios, none)
                 report.wrong(file.tree, loc, text.en, text.fr)
             elif (real := config.radios.get(radio)) and real.talkgroup != name:
@@ -193,4 +193,4 @@ def _path_loc(talkgroup: TalkgroupConfig, name: str, path: str) -> Loc:
 def unknown_talkgroup(name: str, file: MapFile) -> Text:
     """Return what to say of a talkgroup that the map does not name."""
     none = Text("the map has none yet", "la carte n'en a pas encore")
-    return unknown(Text("talkgroup", "groupe"), name, file.names(), none)
+    return unknown(Text("talkgroup", "groupe inconnu"), name, file.names(), none)

@@ -144,7 +144,7 @@ def check_plans(
             elif partners and talkgroup.agency not in partners.names():
                 known = {agency, *partners.names()}
                 none = Text("trust it first", "faites-lui d'abord confiance")
-                text = unknown(Text("agency", "agence"), talkgroup.agency, known, none)
+                text = unknown(Text("agency", "agence inconnue"), talkgroup.agency, known, none)
                 report.wrong(file.tree, at, text.en, text.fr)
         for note in crossings(plan_terms(name, plan)):
             report.remark(file.tree, (*loc, "members"), note.en, note.fr)

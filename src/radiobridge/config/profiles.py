@@ -10,7 +10,7 @@ from pathlib import Path
 from radiobridge.config.explain import unknown
 from radiobridge.config.problems import ConfigErrors
 from radiobridge.config.radio import ProfileConfig
-from radiobridge.config.tree import Entry, Node, read_tree
+from radiobridge.config.tree import Entry, Node, read_draft
 from radiobridge.config.validate import Report, validate
 from radiobridge.text import Text
 
@@ -48,7 +48,7 @@ def _with_profile(tree: Node, radio: str, node: Node, report: Report, base: Path
     files = profile_files(base)
     if named.value not in files:
         text = unknown(
-            Text("profile", "profil"),
+            Text("profile", "profil inconnu"),
             named.value,
             files,
             Text("none is installed; remove the key", "aucun n'est installé; retirez la clé"),
@@ -61,11 +61,11 @@ def _with_profile(tree: Node, radio: str, node: Node, report: Report, base: Path
 
 def _read_profile(path: Path, report: Report) -> Node | None:
     try:
-        tree = read_tree(path)
+        tree, problems = read_draft(path)
     except ConfigErrors as error:
         report.problems += [p for p in error.problems if p not in report.problems]
         return None
-    mine = Report()
+    mine = Report(problems=list(problems))
     validate(tree, ProfileConfig, mine, path.parent)
     report.problems += [p for p in mine.problems if p not in report.problems]
     return tree

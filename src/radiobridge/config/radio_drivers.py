@@ -16,6 +16,10 @@ from radiobridge.errors import RadioBridgeError
 from radiobridge.text import Text
 
 _GROUPS = {"interface": Group.INTERFACES, "audio": Group.AUDIO}
+_DRIVER = {
+    "interface": Text("interface driver", "pilote d'interface inconnu"),
+    "audio": Text("audio driver", "pilote audio inconnu"),
+}
 
 
 def with_drivers(
@@ -82,8 +86,9 @@ def _model(
         )
         return None
     if not isinstance(named.value, str) or named.value not in known:
-        what = Text(f"{loc[-1]} driver", f"pilote de {loc[-1]}")
-        text = unknown(what, named.value, known, Text("none is installed", "aucun installé"))
+        text = unknown(
+            _DRIVER[str(loc[-1])], named.value, known, Text("none is installed", "aucun installé")
+        )
         report.wrong(tree, (*loc, "driver"), text.en, text.fr)
         return None
     return settings_model(group, named.value, simulation=simulation) or BaseModel

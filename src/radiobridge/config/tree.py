@@ -87,13 +87,37 @@ class Node:
         return place
 
 
+class Draft(NamedTuple):
+    """A tree without what is wrong in its syntax, and what that is."""
+
+    node: Node
+    problems: tuple[Problem, ...]
+
+
 def read_tree(path: Path) -> Node:
     """Return the tree of a YAML file; raise ConfigErrors with all that is wrong in its syntax."""
     return parse_tree(read_source(path), str(path))
 
 
+def read_draft(path: Path) -> Draft:
+    """Return what can be read of a YAML file; raise ConfigErrors when nothing can."""
+    return parse_draft(read_source(path), str(path))
+
+
 def parse_tree(text: str, file: str) -> Node:
     """Return the tree of YAML text; `file` names it in errors. Raises ConfigErrors."""
+    node, problems = parse_draft(text, file)
+    if problems:
+        raise ConfigErrors(problems)
+    return node
+
+
+def parse_draft(text: str, file: str) -> Draft:
+    """Return what can be read of YAML text, so that all of it can be checked at once.
+
+    Of a key that is there twice the first counts; tags, merge keys, keys that are no words and
+    further documents are left out. Raises ConfigErrors when the rest would mean nothing.
+    """
     composer = _Composer(file=file)
     try:
         node = composer.document(yaml.parse(text, Loader=yaml.SafeLoader))
@@ -105,9 +129,9 @@ def parse_tree(text: str, file: str) -> Node:
         text_ = Text(f"this is not YAML: {error}", f"ce n'est pas du YAML: {error}")
         composer.problem(Place(file, 1), (), text_)
         raise ConfigErrors(composer.problems) from error
-    if composer.problems:
+    if not composer.usable:
         raise ConfigErrors(composer.problems)
-    return node
+    return Draft(node, tuple(composer.problems))
 
 
 @dataclass(slots=True)
@@ -118,6 +142,8 @@ class _Composer:
     problems: list[Problem] = field(default_factory=list)
     anchors: dict[str, Node] = field(default_factory=dict)
     nodes: int = 0
+    usable: bool = True
+    """False when a value is not known, so that checking it would only mislead."""
 
     def problem(self, place: Place, loc: Loc, text: Text) -> None:
         self.problems.append(Problem(place=place, path=dotted(loc), text=text))
@@ -178,14 +204,18 @@ class _Composer:
         size = 1
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key, place = self.key(event, events, loc), self.place(event)
-            node = self.node(next(events), events, (*loc, key))
+            node = self.node(next(events), events, (*loc, key or "?"))
+            size += node.size
+            if key is None:
+                continue
             if key in entries:
                 self.duplicate(place, (*loc, key), entries[key].place)
+                continue
             entries[key] = Entry(place, node)
-            size += node.size
         return Node(entries, self.place(start), size)
 
-    def key(self, event: yaml.Event, events: Iterator[yaml.Event], loc: Loc) -> str:
+    def key(self, event: yaml.Event, events: Iterator[yaml.Event], loc: Loc) -> str | None:
+        """Return a mapping's key, or None for what is none: its value is left out."""
         if isinstance(event, yaml.ScalarEvent):
             self.refuse_tag(event, loc)
             if event.value == "<<":
@@ -195,11 +225,12 @@ class _Composer:
                     "ou employez un profil",
                 )
                 self.problem(self.place(event), loc, text)
+                return None
             return str(event.value)
         text = Text("a key must be a word", "une clé doit être un mot")
         self.problem(self.place(event), loc, text)
         self.node(event, events, loc)
-        return f"line {_line(event)}"
+        return None
 
     def duplicate(self, place: Place, loc: Loc, first: Place) -> None:
         if len(loc) >= 2 and loc[-2] == "transmit" and loc[0] == "talkgroups":
@@ -231,6 +262,7 @@ class _Composer:
             f"`*{event.anchor}` ne renvoie à rien avant lui; écrivez d'abord `&{event.anchor}`",
         )
         self.problem(self.place(event), loc, text)
+        self.usable = False
         return Node(None, self.place(event))
 
     def refuse_tag(self, event: "_NodeEvent", loc: Loc) -> None:
