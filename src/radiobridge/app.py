@@ -41,7 +41,7 @@ from radiobridge.drivers.speech import load_clips
 from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
-from radiobridge.errors import ConfigError, RadioBridgeError
+from radiobridge.errors import ConfigError, RadioBridgeError, os_reason
 from radiobridge.keyer.client import KeyerClient
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId, parse_talkgroup
 from radiobridge.services.agreements import Agreements
@@ -406,10 +406,10 @@ def _state_folder(config: GatewayConfig) -> Path:
     try:
         config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason, path = os_reason(error), config.state
         raise ConfigError(
-            f"state: {config.state} cannot be made: {reason}; choose another folder for `state`",
-            f"state : {config.state} ne peut être créé : {reason}; changez le dossier de `state`",
+            f"state: {path} cannot be made: {reason.en}; choose another folder for `state`",
+            f"state : {path} ne peut être créé : {reason.fr}; changez le dossier de `state`",
         ) from error
     return config.state
 

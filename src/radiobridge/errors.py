@@ -1,5 +1,7 @@
 """The one tree of errors. Each tells the person what to do, in English and French."""
 
+import errno
+
 from radiobridge.text import Text
 
 
@@ -56,3 +58,20 @@ class InvalidIdError(RemoteProtocolError, ValueError):
 
 class KeyFileError(RadioBridgeError):
     """A key file is missing, damaged, or readable by others. Never holds key material."""
+
+
+_REASONS = {
+    errno.ENOENT: Text("does not exist", "n'existe pas"),
+    errno.EACCES: Text("this user has no right to it", "cet utilisateur n'y a pas droit"),
+    errno.EISDIR: Text("is a folder", "est un dossier"),
+    errno.ENOSPC: Text("the disk is full", "le disque est plein"),
+    errno.EROFS: Text("its disk is read-only", "son disque est en lecture seule"),
+    errno.ENOTDIR: Text("a folder in its path is a file", "un dossier du chemin est un fichier"),
+    errno.ELOOP: Text("its links lead in a circle", "ses liens tournent en rond"),
+}
+
+
+def os_reason(error: OSError) -> Text:
+    """Return what the system says, in both languages where it is common."""
+    said = error.strerror or type(error).__name__
+    return _REASONS.get(error.errno or 0, Text(said, said))

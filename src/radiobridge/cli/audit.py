@@ -22,7 +22,7 @@ from radiobridge.cli.audit_source import find, read_heads
 from radiobridge.cli.client import JsonOption
 from radiobridge.cli.words import language, say
 from radiobridge.core.audit_chain import Record, read_record, to_line, verify
-from radiobridge.errors import ConfigError, RemoteProtocolError, StoreError
+from radiobridge.errors import ConfigError, RemoteProtocolError, StoreError, os_reason
 from radiobridge.model.audit import AuditEntry
 
 _EXAMPLE = say("Example", "Exemple")
@@ -310,9 +310,10 @@ def _write(path: Path, lines: Iterator[bytes]) -> int:
             f"{path} existe déjà ; nommez un autre fichier",
         ) from error
     except OSError as error:
+        reason = os_reason(error)
         raise StoreError(
-            f"{path} cannot be written: {error.strerror}",
-            f"{path} ne peut être écrit : {error.strerror}",
+            f"{path} cannot be written: {reason.en}",
+            f"{path} ne peut être écrit : {reason.fr}",
         ) from error
 
 

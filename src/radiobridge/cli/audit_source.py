@@ -9,7 +9,7 @@ from typing import Any
 
 from radiobridge.core.audit_chain import HeldHead, Record, from_line, parse_head, read_record
 from radiobridge.drivers.store.audit_file import MAGIC, read_log
-from radiobridge.errors import ConfigError, RemoteProtocolError
+from radiobridge.errors import ConfigError, RemoteProtocolError, os_reason
 from radiobridge.model.audit import AuditHead
 
 AUDIT_FILE = "audit.db"
@@ -53,9 +53,10 @@ def find(target: Path) -> Source:
         with target.open("rb") as file:
             start = file.read(len(MAGIC))
     except OSError as error:
+        reason = os_reason(error)
         raise ConfigError(
-            f"{target} cannot be read: {error.strerror}",
-            f"{target} ne peut être lu : {error.strerror}",
+            f"{target} cannot be read: {reason.en}",
+            f"{target} ne peut être lu : {reason.fr}",
         ) from error
     if start == MAGIC:
         return Source(target, is_export=False)

@@ -1,6 +1,5 @@
 """What is wrong in a configuration: where, what, and what would be right."""
 
-import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -52,18 +51,3 @@ def dotted(loc: Loc) -> str:
     """Return a path as operators read it: `brokers[0].tls.ca`."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
     return "".join(parts).removeprefix(".")
-
-
-_REASONS = {
-    errno.ENOENT: Text("does not exist", "n'existe pas"),
-    errno.EACCES: Text("this user may not read it", "cet utilisateur n'a pas le droit de le lire"),
-    errno.EISDIR: Text("is a folder", "est un dossier"),
-    errno.ENOTDIR: Text("a folder in its path is a file", "un dossier du chemin est un fichier"),
-    errno.ELOOP: Text("its links lead in a circle", "ses liens tournent en rond"),
-}
-
-
-def os_reason(error: OSError) -> Text:
-    """Return what the system says, in both languages where it is common."""
-    said = error.strerror or type(error).__name__
-    return _REASONS.get(error.errno or 0, Text(said, said))

@@ -5,10 +5,10 @@ import stat
 from pathlib import Path
 
 from radiobridge.config.gateway import BrokerConfig, GatewayConfig
-from radiobridge.config.problems import Loc, os_reason
+from radiobridge.config.problems import Loc
 from radiobridge.config.tree import Node
 from radiobridge.config.validate import Report
-from radiobridge.errors import KeyFileError, RemoteProtocolError
+from radiobridge.errors import KeyFileError, RemoteProtocolError, os_reason
 from radiobridge.text import Text
 
 _LONGEST_ROSTER = 256 * 1024

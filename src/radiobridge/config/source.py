@@ -5,7 +5,8 @@ import re
 import stat
 from pathlib import Path
 
-from radiobridge.config.problems import ConfigErrors, Place, Problem, os_reason
+from radiobridge.config.problems import ConfigErrors, Place, Problem
+from radiobridge.errors import os_reason
 from radiobridge.text import Text
 
 MAX_BYTES = 1_000_000

@@ -42,7 +42,7 @@ from radiobridge.console.emergency import emergency_routes
 from radiobridge.console.patches import patch_routes
 from radiobridge.console.requests import RequestError
 from radiobridge.console.who import who
-from radiobridge.errors import CommandError, ConfigError, RadioBridgeError
+from radiobridge.errors import CommandError, ConfigError, RadioBridgeError, os_reason
 from radiobridge.spi import GatewayApi
 from radiobridge.text import Text
 
@@ -170,10 +170,10 @@ def _listen(path: Path) -> tuple[socket.socket, int]:
         path.chmod(0o600)
         listener.listen(_BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os_reason(error)
         raise ConfigError(
-            f"socket: {path} cannot be made: {reason}; choose another path for `socket`",
-            f"socket: {path} ne peut être créé: {reason}; changez le chemin de `socket`",
+            f"socket: {path} cannot be made: {reason.en}; choose another path for `socket`",
+            f"socket: {path} ne peut être créé: {reason.fr}; changez le chemin de `socket`",
         ) from error
     return listener, path.stat().st_ino
 

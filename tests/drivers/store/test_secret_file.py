@@ -101,6 +101,15 @@ def test_what_is_no_file_is_refused_and_does_not_hang(folder: Path) -> None:
     for path in (folder / "fifo", folder, folder / "missing"):
         with pytest.raises(KeyFileError):
             read_secret(path)
+        with pytest.raises(KeyFileError):
+            read_public(path)
+
+
+def test_the_system_s_reasons_are_said_in_both_languages(folder: Path) -> None:
+    with pytest.raises(KeyFileError) as caught:
+        read_secret(folder / "missing")
+    assert caught.value.text.en.endswith("missing: does not exist")
+    assert caught.value.text.fr.endswith("missing: n'existe pas")
 
 
 def test_a_huge_file_is_refused(folder: Path) -> None:

@@ -11,7 +11,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from radiobridge.errors import KeyFileError
+from radiobridge.errors import KeyFileError, os_reason
 
 MAX_SECRET = 64 * 1024
 """Bytes; a key file is far smaller."""
@@ -71,8 +71,14 @@ def replace_public(path: Path, content: bytes) -> None:
 def read_public(path: Path, longest: int = MAX_SECRET) -> bytes:
     """Return the content of a file that is no secret. Raises KeyFileError."""
     try:
-        with path.open("rb") as file:
-            content = file.read(longest + 1)
+        # Non-blocking, so that a FIFO in the file's place cannot hang us.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            _check_file(path, os.fstat(handle))
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                content = file.read(longest + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise _cannot(path, error) from None
     if len(content) > longest:
@@ -125,9 +131,13 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _check_private(path: Path, status: os.stat_result) -> None:
+def _check_file(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyFileError(f"{path} is not a file", f"{path} n'est pas un fichier")
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    _check_file(path, status)
     if status.st_uid not in (0, os.geteuid()):
         raise KeyFileError(
             f"{path} belongs to another user (uid {status.st_uid}); make it belong to this one",
@@ -142,5 +152,5 @@ def _check_private(path: Path, status: os.stat_result) -> None:
 
 
 def _cannot(path: Path, error: OSError) -> KeyFileError:
-    reason = error.strerror or type(error).__name__
-    return KeyFileError(f"{path}: {reason}", f"{path}: {reason}")
+    reason = os_reason(error)
+    return KeyFileError(f"{path}: {reason.en}", f"{path}: {reason.fr}")
