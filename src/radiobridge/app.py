@@ -420,6 +420,7 @@ def _stored_epochs(store: SqliteStateStore) -> dict[Any, int]:
 
 
 def _settle_memory() -> None:
-    """Let the collector leave alone what lives as long as the gateway."""
+    """Let the collector leave alone what lives as long as the gateway, and what was before it go."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
