@@ -34,7 +34,7 @@ from radiobridge.core.floor import FloorEvent
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
-from radiobridge.drivers.log_writer import configure_logging
+from radiobridge.drivers.log_writer import configure_logging, log_loop_error
 from radiobridge.drivers.registry import Group, load
 from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.speech import load_clips
@@ -95,6 +95,7 @@ async def _serve(path: Path, loaded: LoadedGateway) -> int:
     """Run gateways one after the other, until a signal says stop."""
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_loop_error)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
@@ -420,7 +421,7 @@ def _stored_epochs(store: SqliteStateStore) -> dict[Any, int]:
 
 
 def _settle_memory() -> None:
-    """Let the collector leave alone what lives as long as the gateway, and what was before it go."""
+    """Let go of the gateway before this one; let the collector leave this one alone."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

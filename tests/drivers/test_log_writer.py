@@ -1,7 +1,9 @@
 """Log lines leave by a thread: in order, bounded, and without what must stay secret."""
 
+import asyncio
 import io
 import json
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 import structlog
 
 from radiobridge.drivers import log_writer
-from radiobridge.drivers.log_writer import LINES, LogWriter, configure_logging
+from radiobridge.drivers.log_writer import LINES, LogWriter, configure_logging, log_loop_error
 
 SECRET = b"a voice key that nobody may see!"
 
@@ -103,9 +105,10 @@ def test_close_does_not_wait_for_a_pipe_that_is_stuck(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def _own_logging() -> Iterator[None]:
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
     yield
     structlog.configure(**before)
+    logging.getLogger().handlers[:] = handlers
 
 
 def _break(key: bytes) -> None:
@@ -164,3 +167,38 @@ class TestConfigured:
         assert "RuntimeError" in said
         assert "_break" in said
         assert "nobody may see" not in said
+
+    def test_what_a_library_says_is_a_line_like_ours(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for _ in range(2):
+            with closing(configure_logging("json", "info")):
+                logging.getLogger("some.library").info("too quiet")
+                logging.getLogger("some.library").warning("odd: %s", 12)
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert [(one["event"], one["logger"], one["said"], one["level"]) for one in lines] == [
+            ("library", "some.library", "odd: 12", "warning")
+        ] * 2
+
+    def test_what_the_loop_reports_is_a_line_without_arguments(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async def scene() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(log_loop_error)
+            loop.call_soon(_break, SECRET)
+            await asyncio.sleep(0)
+
+        with closing(configure_logging("json", "info")):
+            asyncio.run(scene())
+        said = capsys.readouterr().err
+        assert json.loads(said)["event"] == "loop-error"
+        assert "_break" in said
+        assert "nobody may see" not in said
+
+    def test_no_value_commands_the_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with closing(configure_logging("console", "info")):
+            structlog.get_logger().info("link-down", reason="\x1b[2Jgone\x9b0m", more="a\r b")
+        said = capsys.readouterr().err
+        assert "\\x1b[2Jgone\\x9b0m" in said
+        assert said.removesuffix("\n").isprintable()

@@ -4,10 +4,12 @@ Bound: 4,096 lines. Beyond it new lines are dropped, and the next line that gets
 many were lost.
 """
 
+import asyncio
+import logging
 import queue
 import sys
 import threading
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -62,10 +64,34 @@ class LogWriter:
                 continue
 
 
+class _Libraries(logging.Handler):
+    """Turns what libraries say by the standard `logging` into lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno,
+            "library",
+            logger=record.name,
+            said=record.getMessage(),
+            exc_info=record.exc_info or None,
+        )
+
+
+def log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what no callback and no task took care of.
+
+    A loop's exception handler. Unlike asyncio's own it shows no handle, task or argument: they
+    hold packets.
+    """
+    error = context.get("exception")
+    structlog.get_logger().error("loop-error", said=context["message"], exc_info=error)
+
+
 def configure_logging(style: str, level: str) -> LogWriter:
     """Send structlog to standard error: `json`, `console`, or `auto` (console on a terminal).
 
     Errors come with their way through the code, without local variables: keys are among them.
+    Warnings and errors of libraries become lines of the same kind.
     """
     writer = LogWriter(sys.stderr)
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
@@ -74,20 +100,36 @@ def configure_logging(style: str, level: str) -> LogWriter:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        errors: list[structlog.typing.Processor] = []
+        last: list[structlog.typing.Processor] = [_without_controls]
     else:
         renderer = structlog.processors.JSONRenderer()
-        errors = [ExceptionRenderer(ExceptionDictTransformer(show_locals=False))]
+        last = [ExceptionRenderer(ExceptionDictTransformer(show_locals=False))]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *errors,
+            *last,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=writer,
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, _Libraries)]:
+        root.removeHandler(handler)
+    root.addHandler(_Libraries(logging.WARNING))
     return writer
+
+
+def _without_controls(
+    _logger: object, _name: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Show control characters instead of obeying them: brokers and devices wrote some values."""
+    for key, value in line.items():
+        if isinstance(value, str) and not value.isprintable():
+            line[key] = "".join(
+                c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in value
+            )
+    return line

@@ -184,7 +184,7 @@ class KeyerClient:
         except TimeoutError:
             raise _no_start("no answer", "aucune réponse") from None
         self._up_at = time.monotonic()
-        _log.info("keyer_started", pid=self._process.pid, radios=len(self._orders))
+        _log.info("keyer-started", pid=self._process.pid, radios=len(self._orders))
 
     async def _spawned(self, fd: int) -> subprocess.Popen[bytes]:
         spawning = self._loop.run_in_executor(None, _spawn, fd)
@@ -208,7 +208,7 @@ class KeyerClient:
             return
         for line in self._lines:
             line.gone("keyer: " + reason)
-        _log.error("keyer_ended", pid=process.pid if process else None, reason=reason)
+        _log.error("keyer-ended", pid=process.pid if process else None, reason=reason)
         if time.monotonic() - self._up_at > RESTART_S[-1]:
             self._failures = 0
         if self._restarting is None or self._restarting.done():
@@ -226,7 +226,7 @@ class KeyerClient:
             try:
                 await self._launch()
             except (DriverError, ConfigError, OSError) as error:
-                _log.error("keyer_not_started", reason=str(error))
+                _log.error("keyer-not-started", reason=str(error))
                 self._drop()
                 continue
             return
