@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import yaml
 
 from radiobridge.model.ids import AgencyId, GatewayId
 from radiobridge.text import Language, Text
+from radiobridge_sim.repeater import RepeaterSettings
+from radiobridge_sim.trunked import TrunkedSettings
 
 RADIO = "tac1"
 """What each gateway calls its donor radio."""
@@ -28,6 +30,14 @@ class Side:
     """The handheld, `opp-12`."""
     interface: str
     """What keys the donor radio: `ccdi`, `lines` or `usrp`."""
+    input_hz: int | None = None
+    """The input of the repeater whose output is `hz`; None: a simplex channel."""
+    repeater: RepeaterSettings = field(default_factory=RepeaterSettings)
+    """How that repeater behaves."""
+    trunked: TrunkedSettings | None = None
+    """The trunked system that the donor radio works on; it is keyed by `lines` then."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the gateway's file says of the radio (`profile`, `receive`, `transmit`)."""
 
     @property
     def agency(self) -> AgencyId:
@@ -38,6 +48,11 @@ class Side:
     def donor(self) -> str:
         """Return the donor radio's name in line logs, `opp-donor`."""
         return f"{self.unit.partition('-')[0]}-donor"
+
+    @property
+    def repeater_name(self) -> str:
+        """Return the repeater's name, `opp-repeater`."""
+        return f"{self.unit.partition('-')[0]}-repeater"
 
 
 OPP = Side(
@@ -76,6 +91,7 @@ def write_gateway(
 ) -> Path:
     """Write the gateway's file and its talkgroup map into `folder`; return the former."""
     radio: dict[str, Any] = {"talkgroup": side.talkgroup, "interface": dict(cabling.interface)}
+    radio.update(side.settings)
     if cabling.audio is not None:
         radio["audio"] = dict(cabling.audio)
     gateway = {

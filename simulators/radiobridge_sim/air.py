@@ -8,6 +8,8 @@ sends in the step, then tells every unit what it hears in it. The air knows no c
 - A unit that transmits is deaf, unless it is full duplex; nobody hears itself.
 - Of several carriers an FM receiver hears the strongest alone when it is 6 dB above the next
   (capture); else all of them garbled, with noise.
+- A CTCSS tone travels beside the samples: what a speaker plays does not hold it (receivers take out
+  what lies below 300 Hz), a flat output does (`DonorRadio`). A garbled carrier has none.
 - A carrier brings a little noise with it; where there is no carrier, the squelch is closed and
   there is digital silence.
 
@@ -36,6 +38,8 @@ class Emission(NamedTuple):
     """What one unit sends in one step."""
 
     samples: Pcm
+    ctcss_hz: float | None = None
+    """The CTCSS tone that it sends below its voice; not in `samples`."""
 
 
 class Reception(NamedTuple):
@@ -43,6 +47,8 @@ class Reception(NamedTuple):
 
     samples: Pcm
     carrier: bool
+    ctcss_hz: float | None = None
+    """The tone that a receiver could decode, or that a flat output would hand on."""
 
 
 QUIET = Reception(SILENCE, carrier=False)
@@ -102,8 +108,8 @@ class Air:
             return QUIET
         heard.sort(key=lambda entry: -entry[0])
         if len(heard) == 1 or heard[0][0] - heard[1][0] >= CAPTURE_DB:
-            clear = heard[0][1].samples.astype(np.int32)
-            return Reception(_mix(clear, self._slice(self._noise)), carrier=True)
+            clear, tone = heard[0][1].samples.astype(np.int32), heard[0][1].ctcss_hz
+            return Reception(_mix(clear, self._slice(self._noise)), carrier=True, ctcss_hz=tone)
         together = np.zeros(STEP, np.int32)
         for _, emission in heard:
             together += emission.samples

@@ -12,6 +12,7 @@ from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.radio import DonorRadio, DonorSettings, Keying
 from radiobridge_sim.serial.ccdi_radio import CcdiRadio
 from radiobridge_sim.serial.rfc2217_lines import Rfc2217Lines
+from radiobridge_sim.trunked import Trunk
 from radiobridge_sim.usrp import UsrpSocket
 
 
@@ -33,7 +34,14 @@ def connect(side: Side, log: LineLog, zero: float) -> Cables:
     radio = DonorRadio(
         side.donor,
         hz=side.hz,
-        settings=DonorSettings(keying=keying, grid_steps=secrets.randbelow(4)),
+        tx_hz=side.input_hz,
+        settings=DonorSettings(
+            keying=keying,
+            grid_steps=secrets.randbelow(4),
+            ctcss_hz=side.repeater.input_ctcss_hz if side.input_hz is not None else None,
+            flat=side.input_hz is not None,
+            trunked=side.trunked,
+        ),
         socket=sound,
         log=log,
         zero=zero,
@@ -61,7 +69,30 @@ def _lines(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
     device.start()
     radio.on_cor = lambda active: device.set_cor(active=active)
     interface = {"driver": "lines", "device": device.url, "ptt": "RTS", "cor": "CTS"}
-    return {**interface, "radio_time_out": "60s"}, device.stop
+    interface["radio_time_out"] = "60s"
+    if radio.trunking is not None:
+        radio.on_trunk = trunk_lines(device)
+        interface.update(TRUNK_INPUTS)
+    return interface, device.stop
+
+
+TRUNK_INPUTS = {"grant": "DSR", "denied": "DCD", "queued": "RI"}
+"""Where the radio of a trunked system is wired to, in the words of the `lines` driver."""
+
+
+def trunk_lines(device: Rfc2217Lines) -> Callable[[Trunk], None]:
+    """Return what puts the answers of a trunked system on a serial port's lines."""
+    inputs = {
+        Trunk.GRANTED: TRUNK_INPUTS["grant"],
+        Trunk.DENIED: TRUNK_INPUTS["denied"],
+        Trunk.QUEUED: TRUNK_INPUTS["queued"],
+    }
+
+    def changed(state: Trunk) -> None:
+        for trunk, line in inputs.items():
+            device.set_input(line, active=trunk is state)
+
+    return changed
 
 
 _SERIAL: dict[str, Callable[[DonorRadio], tuple[dict[str, Any], Callable[[], None]]]] = {

@@ -29,10 +29,23 @@ class Heard:
 
 
 class Handheld(AirUnit):
-    """A half-duplex portable radio and the person who holds it."""
+    """A half-duplex portable radio and the person who holds it.
 
-    def __init__(self, name: str, *, hz: int, power_db: float = 0.0) -> None:
-        super().__init__(name, tx_hz=hz, power_db=power_db)
+    Through a repeater it talks on the input (`tx_hz`) and hears the output (`hz`). With `ctcss_hz`
+    it sends that tone; it hears every carrier, as a portable in monitor mode does.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        hz: int,
+        tx_hz: int | None = None,
+        ctcss_hz: float | None = None,
+        power_db: float = 0.0,
+    ) -> None:
+        super().__init__(name, tx_hz=hz if tx_hz is None else tx_hz, rx_hz=hz, power_db=power_db)
+        self.ctcss_hz = ctcss_hz
         self.said = Recording()
         self.heard = Recording()
         self.heard_carrier: list[Heard] = []
@@ -77,7 +90,7 @@ class Handheld(AirUnit):
             whole[: len(part)] = part
             part = whole
         self.said.write(first, part)
-        return Emission(part)
+        return Emission(part, self.ctcss_hz)
 
     def _speaking_at(self, first: int) -> tuple[Said, Pcm] | None:
         with self._lock:

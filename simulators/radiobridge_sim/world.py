@@ -30,6 +30,7 @@ from radiobridge_sim.line_log import LineLog
 from radiobridge_sim.network import Network, Route
 from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.radio import DonorRadio
+from radiobridge_sim.repeater import Repeater
 from radiobridge_sim.sound import FRAME, RATE, STEP
 from radiobridge_sim.ticker import Ticker
 
@@ -69,7 +70,18 @@ class World:
         self._phases = dict.fromkeys((side.unit for side in sides), 0)
         self._phrases = {name: p.samples() for name, p in load_phrases().items()}
         self._stack = contextlib.ExitStack()
-        self._units = {side.unit: Handheld(side.unit, hz=side.hz) for side in sides}
+        self._units = {side.unit: _handheld(side) for side in sides}
+        self.repeaters = {
+            side.unit: Repeater(
+                side.repeater_name,
+                input_hz=side.input_hz,
+                output_hz=side.hz,
+                settings=side.repeater,
+            )
+            for side in sides
+            if side.input_hz is not None
+        }
+        """The repeaters by the unit that talks through each."""
         self._cables: dict[str, Cables] = {}
         self._gateways: dict[str, GatewayProcess] = {}
         self._ended: set[str] = set()
@@ -118,7 +130,9 @@ class World:
         # Showing progress must not hold the thread of the air up for 5 ms, which is the default.
         self._stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(0.0005)
-        self.ticker = Ticker(Air([*radios, *self._units.values()]), radios, self.zero)
+        self.ticker = Ticker(
+            Air([*radios, *self._units.values(), *self.repeaters.values()]), radios, self.zero
+        )
         self.ticker.start()
         self._stack.callback(self.ticker.stop)
 
@@ -322,3 +336,13 @@ class World:
         """Edit the side's plans, and have its gateway read them (SIGHUP)."""
         write_plans(self.home(side) / "plans.yaml", plans)
         self.gateway(side).send(signal.SIGHUP)
+
+
+def _handheld(side: Side) -> Handheld:
+    through = side.input_hz is not None
+    return Handheld(
+        side.unit,
+        hz=side.hz,
+        tx_hz=side.input_hz,
+        ctcss_hz=side.repeater.input_ctcss_hz if through else None,
+    )

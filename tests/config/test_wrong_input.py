@@ -150,6 +150,15 @@ CASES = {
         G, ", cor: CTS", "", "squelch: cor", "radios.tac1.receive.squelch",
         "the interface senses none", "l'interface n'en capte pas",
     ),
+    "one line for two things": Case(
+        G, ", cor: CTS", ", cor: CTS, grant: '!CTS'", "grant", "radios.tac1.interface.grant",
+        "CTS is already `cor`; each needs a line of its own, for example `DSR`",
+        "CTS est déjà `cor`",
+    ),
+    "denied without a grant": Case(
+        G, ", cor: CTS", ", cor: CTS, denied: DCD", "denied", "radios.tac1.interface.denied",
+        "`denied` means nothing without `grant`", "`denied` ne veut rien dire sans `grant`",
+    ),
     "VOX closes above opening": Case(
         G, "vox_close: -46dBFS", "vox_close: -40dBFS", "vox_close",
         "radios.tac1.receive.vox_close", "must be below vox_open (-40dBFS)", "doit être sous",

@@ -135,11 +135,17 @@ class Rfc2217Lines:
 
     def set_cor(self, *, active: bool) -> None:
         """Set the input line that carries COR."""
-        attribute = {"CTS": "cts", "DSR": "dsr", "DCD": "cd", "RI": "ri"}[self._cor_line]
-        if getattr(self._serial, attribute) is not active:
-            setattr(self._serial, attribute, active)
+        if self.set_input(self._cor_line, active=active):
             self._note("COR", active, "air")
-            os.eventfd_write(self._wake, 1)
+
+    def set_input(self, line: str, *, active: bool) -> bool:
+        """Set CTS, DSR, DCD or RI; tell whether it changed."""
+        attribute = {"CTS": "cts", "DSR": "dsr", "DCD": "cd", "RI": "ri"}[line]
+        if getattr(self._serial, attribute) is active:
+            return False
+        setattr(self._serial, attribute, active)
+        os.eventfd_write(self._wake, 1)
+        return True
 
     def _run(self) -> None:
         try:

@@ -65,6 +65,12 @@ class LinesSettings(Settings):
     """`RTS`, `!RTS`, `DTR`, `!DTR`, or the interlock pair `DTR!RTS` or `RTS!DTR`."""
     cor: CorLine | None = None
     """`CTS`, `DSR`, `DCD` or `RI`, with `!` when active low; none when left out."""
+    grant: CorLine | None = None
+    """The line that is on while a trunked system has granted the channel; voice waits for it."""
+    denied: CorLine | None = None
+    """With `grant`: the line that is on when the system has refused."""
+    queued: CorLine | None = None
+    """With `grant`: the line that is on while the request waits for a channel."""
     baud: Baud = 9600
     """Bit rate; matters only where an adapter insists."""
     radio_time_out: RadioTimeOut | None = None

@@ -19,6 +19,7 @@ def check_radio(config: GatewayConfig, name: str, tree: Node, report: Report) ->
     loc: Loc = ("radios", name)
     _check_audio(config, radio, loc, tree, report)
     _check_squelch(radio, loc, tree, report)
+    _check_inputs(radio, loc, tree, report)
     _check_times(radio, loc, tree, report)
 
 
@@ -84,6 +85,33 @@ def _check_squelch(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> 
             f"doit être sous vox_open ({receive.vox_open:g}dBFS), par exemple "
             f"`{receive.vox_open - 6:g}dBFS`",
         )
+
+
+def _check_inputs(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
+    """Each input line says one thing; answers of a trunked system need the grant among them."""
+    interface = radio.interface
+    if interface.get("driver") != "lines":
+        return
+    used: dict[str, str] = {}
+    for key in ("cor", "grant", "denied", "queued"):
+        line = str(interface.get(key) or "").removeprefix("!")
+        if line and (first := used.setdefault(line, key)) != key:
+            free = next(one for one in ("CTS", "DSR", "DCD", "RI") if one not in used)
+            report.wrong(
+                tree,
+                (*loc, "interface", key),
+                f"{line} is already `{first}`; each needs a line of its own, for example `{free}`",
+                f"{line} est déjà `{first}`; chacun a besoin de sa ligne, par exemple `{free}`",
+            )
+        if key in ("denied", "queued") and line and not interface.get("grant"):
+            report.wrong(
+                tree,
+                (*loc, "interface", key),
+                f"`{key}` means nothing without `grant`, the line that is on while the trunked "
+                "system has granted the channel",
+                f"`{key}` ne veut rien dire sans `grant`, la ligne active tant que le système "
+                "accorde le canal",
+            )
 
 
 def _check_times(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:

@@ -1,11 +1,13 @@
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from radiobridge.drivers.interface.lines import LinesInterface
+from radiobridge.drivers.interface.lines import Input, LinesInterface
 from radiobridge.drivers.interface.port import RemotePort
 from radiobridge.errors import ConfigError, DriverError
-from radiobridge.model.interface import CorChanged, KeyAnswer, KeyAnswered
+from radiobridge.model.interface import CorChanged, KeyAnswer, KeyAnswered, UnkeyCause, Unkeyed
 from radiobridge_sim.serial.ccdi_radio import CcdiRadio
 from radiobridge_sim.serial.log import LineHistory
 from radiobridge_sim.serial.rfc2217_lines import Rfc2217Lines
@@ -100,6 +102,112 @@ def test_cor_of_the_other_polarity() -> None:
     port.stop()
     assert isinstance(idle, CorChanged)
     assert idle.active
+
+
+def answered(line: LinesInterface) -> KeyAnswer:
+    event = poll_for(line, KeyAnswered)
+    assert isinstance(event, KeyAnswered)
+    return event.answer
+
+
+def silent(line: LinesInterface) -> None:
+    """Assert that nothing is told for a while (the port tells its lines within 5 ms)."""
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end:
+        assert list(line.poll()) == []
+        time.sleep(line.poll_s)
+
+
+@pytest.fixture
+def trunked() -> Iterator[tuple[Rfc2217Lines, LinesInterface]]:
+    port = Rfc2217Lines()
+    port.start()
+    line = driver(port, "RTS", grant="DSR", denied="DCD", queued="!RI")
+    port.set_input("RI", active=True)
+    line.open()
+    yield port, line
+    line.close()
+    port.stop()
+
+
+def test_a_grant_line_answers_instead_of_ptt(
+    trunked: tuple[Rfc2217Lines, LinesInterface],
+) -> None:
+    port, line = trunked
+    line.key()
+    silent(line)
+    port.set_input("RI", active=False)
+    assert answered(line) is KeyAnswer.QUEUED
+    silent(line)
+    port.set_input("DSR", active=True)
+    assert answered(line) is KeyAnswer.GRANTED
+    silent(line)
+    port.set_input("DSR", active=False)
+    event = poll_for(line, Unkeyed)
+    assert isinstance(event, Unkeyed)
+    assert event.cause is UnkeyCause.RADIO
+
+
+def test_a_denial_is_told_once(trunked: tuple[Rfc2217Lines, LinesInterface]) -> None:
+    port, line = trunked
+    line.key()
+    port.set_input("DCD", active=True)
+    assert answered(line) is KeyAnswer.DENIED
+    silent(line)
+    line.unkey()
+    port.set_input("DCD", active=False)
+    silent(line)
+
+
+def test_a_line_that_was_on_before_answers_nothing(
+    trunked: tuple[Rfc2217Lines, LinesInterface],
+) -> None:
+    port, line = trunked
+    port.set_input("DSR", active=True)
+    port.set_input("DCD", active=True)
+    until(lambda: not list(line.poll()) and line._is(Input("DSR", level=True)))
+    until(lambda: line._is(Input("DCD", level=True)))
+    line.key()
+    silent(line)
+    port.set_input("DSR", active=False)
+    silent(line)
+    port.set_input("DSR", active=True)
+    assert answered(line) is KeyAnswer.GRANTED
+
+
+def test_a_grant_that_ends_with_ptt_is_no_news(
+    trunked: tuple[Rfc2217Lines, LinesInterface],
+) -> None:
+    port, line = trunked
+    line.key()
+    port.set_input("DSR", active=True)
+    assert answered(line) is KeyAnswer.GRANTED
+    line.unkey()
+    port.set_input("DSR", active=False)
+    silent(line)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"grant": "CTS"}, "CTS is the input of cor, grant"),
+        ({"grant": "DSR", "denied": "!DSR"}, "DSR is the input of grant, denied"),
+        ({"denied": "DSR"}, "mean nothing without 'grant'"),
+        ({"grant": "RTS"}, "'grant' is 'RTS'"),
+    ],
+)
+def test_inputs_that_cannot_be(settings: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        LinesInterface.from_settings(
+            {
+                "driver": "lines",
+                "device": "/dev/x",
+                "ptt": "RTS",
+                "cor": "CTS",
+                "radio_time_out": 60,
+                **settings,
+            }
+        )
 
 
 def test_a_server_that_goes_is_a_failed_device() -> None:
