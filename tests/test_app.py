@@ -50,11 +50,19 @@ class FakeRunning:
         self._world.log.append("stop")
         self.stopped = True
 
-    async def replace(self, loaded: LoadedGateway) -> None:
+        if self._world.stopping is not None:
+            raise self._world.stopping
+
+    async def prepare(self, loaded: LoadedGateway) -> LoadedGateway:
         if self._world.replacing is not None:
             raise self._world.replacing
-        self.replaced.append(loaded)
+        return loaded
+
+    def take(self, loaded: LoadedGateway) -> None:
         self.loaded = loaded
+        if self._world.taking is not None:
+            raise self._world.taking
+        self.replaced.append(loaded)
 
 
 @dataclass
@@ -63,6 +71,8 @@ class World:
 
     loads: Callable[[], LoadedGateway]
     replacing: Exception | None = None
+    taking: Exception | None = None
+    stopping: Exception | None = None
     failures: list[Exception] = field(default_factory=list)
     """What the next starts raise."""
     log: list[str] = field(default_factory=list)
@@ -101,7 +111,9 @@ def refuse(error: Exception) -> Callable[[], LoadedGateway]:
     return load
 
 
-@pytest.mark.parametrize("error", [REFUSED, PermissionError("roster.jws")])
+@pytest.mark.parametrize(
+    "error", [REFUSED, PermissionError("roster.jws"), ZeroDivisionError("a fault of ours")]
+)
 async def test_a_file_that_is_refused_changes_nothing(
     home: Home, world: World, error: Exception
 ) -> None:
@@ -122,7 +134,9 @@ async def test_other_plans_are_taken_while_voice_goes_on(home: Home, world: Worl
     assert running.auditor.told == [{}]
 
 
-@pytest.mark.parametrize("error", [REFUSED, FileNotFoundError("roster.jws")])
+@pytest.mark.parametrize(
+    "error", [REFUSED, FileNotFoundError("roster.jws"), RecursionError("a fault of ours")]
+)
 async def test_a_roster_that_is_refused_changes_nothing(
     home: Home, world: World, error: Exception
 ) -> None:
@@ -135,6 +149,28 @@ async def test_a_roster_that_is_refused_changes_nothing(
     assert world.log == []
 
 
+async def test_what_fails_half_taken_starts_the_old_one_in_full(home: Home, world: World) -> None:
+    old = home.load()
+    running = FakeRunning(old, world)
+    world.taking = KeyError("a fault of ours")
+    home.edit("plans.yaml", "Pursuit across the bridge", "Pursuit")
+    back = await reread(running)
+    assert world.log == ["stop", "start"]
+    assert back.loaded is old
+    assert back.auditor.told == [{"error": "'a fault of ours'", "restarted": True}]
+
+
+async def test_a_stop_that_fails_does_not_keep_the_new_one_from_starting(
+    home: Home, world: World
+) -> None:
+    running = FakeRunning(home.load(), world)
+    world.stopping = RuntimeError("a device does not close")
+    home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
+    fresh = await reread(running)
+    assert world.log == ["stop", "start"]
+    assert fresh.auditor.told == [{"restarted": True}]
+
+
 async def test_other_radios_start_the_gateway_anew(home: Home, world: World) -> None:
     running = FakeRunning(home.load(), world)
     home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
@@ -145,7 +181,10 @@ async def test_other_radios_start_the_gateway_anew(home: Home, world: World) -> 
     assert fresh.auditor.told == [{"restarted": True}]
 
 
-@pytest.mark.parametrize("error", [DriverError("no device", "pas d'appareil"), OSError("in use")])
+@pytest.mark.parametrize(
+    "error",
+    [DriverError("no device", "pas d'appareil"), OSError("in use"), AttributeError("a plug-in")],
+)
 async def test_a_start_that_fails_goes_back_to_the_old(
     home: Home, world: World, error: Exception
 ) -> None:
@@ -159,11 +198,23 @@ async def test_a_start_that_fails_goes_back_to_the_old(
     assert back.auditor.told == [{"error": str(error), "restarted": True}]
 
 
-async def test_when_the_old_one_does_not_start_again_either_the_gateway_ends(
-    home: Home, world: World
+async def test_the_old_one_is_given_time_to_start_again(
+    home: Home, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(app, "_OLD_AGAIN_S", 0.0)
     running = FakeRunning(home.load(), world)
-    world.failures = [DriverError("new", "neuf"), DriverError("old", "vieux")]
+    world.failures = [DriverError("new", "neuf"), OSError("busy"), ValueError("busy")]
+    home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
+    back = await reread(running)
+    assert back.auditor.told == [{"error": "new", "restarted": True}]
+
+
+async def test_when_the_old_one_does_not_start_again_either_the_gateway_ends(
+    home: Home, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_OLD_AGAIN_S", 0.0)
+    running = FakeRunning(home.load(), world)
+    world.failures = [DriverError("new", "neuf"), *[DriverError("old", "vieux")] * 3]
     home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
     with pytest.raises(DriverError, match="old"):
         await reread(running)
@@ -203,7 +254,7 @@ async def test_plans_partners_and_roster_are_taken_together(home: Home) -> None:
     started = Started(home)
     home.edit("plans.yaml", "Pursuit across the bridge", "Pursuit")
     loaded = home.load()
-    await started.running.replace(loaded)
+    started.running.take(await started.running.prepare(loaded))
     ((agreements, raw),) = started.control.given
     assert [plan.purpose for plan in agreements.plans] == ["Pursuit"]
     assert raw == (home.folder / "roster.jws").read_bytes()
@@ -214,7 +265,7 @@ async def test_a_partner_that_is_struck_out_is_trusted_no_more(home: Home) -> No
     started = Started(home)
     loaded = home.load()
     partners = {name: one for name, one in loaded.partners.items() if name == "ca.opp"}
-    await started.running.replace(replace(loaded, partners=partners))
+    started.running.take(await started.running.prepare(replace(loaded, partners=partners)))
     assert started.directory.agencies == {AgencyId("ca.opp")}
 
 
@@ -245,7 +296,7 @@ async def test_a_roster_that_is_not_ours_leaves_all_as_it_was(
     partners = {name: one for name, one in loaded.partners.items() if name == "ca.opp"}
     spoil(home)
     with pytest.raises((RadioBridgeError, OSError), match=why):
-        await started.running.replace(replace(loaded, partners=partners))
+        await started.running.prepare(replace(loaded, partners=partners))
     assert started.running.loaded is before
     assert started.control.given == []
     assert started.directory.agencies == {AgencyId("ca.opp"), AgencyId("us.cbp")}
@@ -256,7 +307,7 @@ async def test_the_own_agency_must_be_among_the_partners(home: Home) -> None:
     loaded = home.load()
     partners = {name: one for name, one in loaded.partners.items() if name != "ca.opp"}
     with pytest.raises(ConfigError, match="its key proves the roster"):
-        await started.running.replace(replace(loaded, partners=partners))
+        await started.running.prepare(replace(loaded, partners=partners))
     assert started.control.given == []
 
 

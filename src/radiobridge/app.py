@@ -7,7 +7,7 @@ re-reads.
 
 SIGHUP takes all of the new configuration or none of it. Plans, partners, talkgroup map and roster
 change while voice goes on. Anything else (radios, brokers, keys) starts the gateway anew inside the
-process; if the new one does not start, the old one is started again.
+process; if the new one does not start, for whatever reason, the old one is started again.
 """
 
 import asyncio
@@ -18,12 +18,14 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from radiobridge.assembly import audio_device, build_radio
 from radiobridge.config.gateway import GatewayConfig
@@ -43,7 +45,7 @@ from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import ConfigError, RadioBridgeError, os_reason
 from radiobridge.keyer.client import KeyerClient
-from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId, parse_talkgroup
+from radiobridge.model.ids import AgencyId, GatewayId, RadioName, TalkgroupId, parse_talkgroup
 from radiobridge.services.agreements import Agreements
 from radiobridge.services.announcer import Announcer, AnnouncerPorts
 from radiobridge.services.auditing import Auditor
@@ -66,6 +68,10 @@ log = structlog.get_logger()
 STATE_FILE = "state.db"
 AUDIT_FILE = "audit.db"
 LOOPBACK = "loopback"
+
+_OLD_TRIES = 3
+_OLD_AGAIN_S = 1.0
+"""How often, and after how long, the old configuration is tried again when the new one fails."""
 
 
 def run(path: Path) -> int:
@@ -122,30 +128,83 @@ async def _either(stop: asyncio.Event, reload: asyncio.Event) -> None:
 
 
 async def _reread(path: Path, running: "Running") -> "Running":
-    """Take all of the new configuration, or none of it and say why."""
+    """Take all of the new configuration, or none of it and say why; whatever goes wrong."""
+    old = running.loaded
     try:
         loaded = await asyncio.to_thread(load_gateway, path)
-        if loaded.config == running.loaded.config:
-            await running.replace(loaded)
-            log.info("configuration-reread", restarted=False)
-            running.auditor.configuration()
-            return running
-    except (RadioBridgeError, OSError) as error:
-        log.error("configuration-refused", error=str(error))  # noqa: TRY400
+        prepared = await running.prepare(loaded) if loaded.config == old.config else None
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong
+        _say_refused(error)
         running.auditor.configuration(error=str(error))
         return running
+    if prepared is None:
+        return await _start_anew(loaded, running)
+    try:
+        running.take(prepared)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong
+        # Half of it may be taken: only a fresh start with the old one is all of the old one.
+        _say_refused(error)
+        await _stop(running)
+        return await _start_old(old, error)
+    log.info("configuration-reread", restarted=False)
+    running.auditor.configuration()
+    return running
+
+
+async def _start_anew(loaded: LoadedGateway, running: "Running") -> "Running":
+    """Start a gateway with other radios, brokers or keys in the place of the one that runs."""
     old = running.loaded
-    await running.stop()
+    await _stop(running)
     try:
         fresh = await Running.start(loaded)
-    except (RadioBridgeError, OSError) as error:
-        log.error("configuration-refused", error=str(error))  # noqa: TRY400
-        fresh = await Running.start(old)
-        fresh.auditor.configuration(error=str(error), restarted=True)
-        return fresh
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong
+        _say_refused(error)
+        return await _start_old(old, error)
     log.info("configuration-reread", restarted=True)
     fresh.auditor.configuration(restarted=True)
     return fresh
+
+
+async def _start_old(old: LoadedGateway, error: Exception) -> "Running":
+    """Start with the old configuration again; raise what stops it when it does not start either.
+
+    A device that has just been let go may take a moment before it can be opened again.
+    """
+    for _ in range(_OLD_TRIES - 1):
+        try:
+            return _went_back(await Running.start(old), error)
+        except Exception:
+            log.exception("old-configuration-not-started")
+        await asyncio.sleep(_OLD_AGAIN_S)
+    return _went_back(await Running.start(old), error)
+
+
+def _went_back(fresh: "Running", error: Exception) -> "Running":
+    fresh.auditor.configuration(error=str(error), restarted=True)
+    return fresh
+
+
+async def _stop(running: "Running") -> None:
+    """Stop a gateway that another follows: what does not close in order stops nobody."""
+    try:
+        await running.stop()
+    except Exception:
+        log.exception("not-stopped-in-order")
+
+
+def _say_refused(error: Exception) -> None:
+    """Log why a configuration is refused, and where that comes from unless it speaks for itself."""
+    known = isinstance(error, RadioBridgeError | OSError)
+    log.error("configuration-refused", error=str(error), exc_info=None if known else error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A configuration that was checked, and can be taken while voice goes on."""
+
+    loaded: LoadedGateway
+    agencies: dict[AgencyId, Ed25519PublicKey]
+    roster: bytes
 
 
 class Running:
@@ -175,14 +234,18 @@ class Running:
         """Unkey, say goodbye, close everything in reverse order."""
         await self._closing.aclose()
 
-    async def replace(self, loaded: LoadedGateway) -> None:
-        """Take new plans, partners, talkgroup map and roster while voice goes on."""
+    async def prepare(self, loaded: LoadedGateway) -> "_Prepared":
+        """Check new plans, partners, talkgroup map and roster; what is wrong with them raises."""
         agencies = trusted_agencies(loaded)
         roster = await asyncio.to_thread(loaded.config.roster.read_bytes)
         check_roster(loaded.config, roster, agencies)
-        self.loaded = loaded
-        self._directory.trust(agencies)
-        self._control.replace(_agreements(loaded), roster)
+        return _Prepared(loaded, agencies, roster)
+
+    def take(self, prepared: "_Prepared") -> None:
+        """Take what was checked, while voice goes on."""
+        self.loaded = prepared.loaded
+        self._directory.trust(prepared.agencies)
+        self._control.replace(_agreements(prepared.loaded), prepared.roster)
 
     async def _start(self) -> None:
         config, me = self.loaded.config, self.loaded.config.id
