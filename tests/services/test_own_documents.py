@@ -11,12 +11,12 @@ from radiobridge.services.directory import Directory
 from radiobridge.services.own_documents import DOCUMENT_KEY, RETRY_S, OwnDocuments
 from radiobridge.services.papers import Papers
 from radiobridge.services.tasks import Tasks
-from radiobridge.wire.roster import RosterEntry, sign_roster
+from radiobridge.wire.roster import RosterEntry
 from radiobridge.wire.seal import MAX_RECIPIENTS, MLKEM_PUBLIC
 from radiobridge.wire.topics import TopicKind, alarm_topic
 from tests.services.fakes import FakeBroker, FakeClock, FakeLink, FakeStore
 from tests.services.virtual_time import in_virtual_time
-from tests.wire.people import NOW_MS, entry, person, roster
+from tests.wire.people import NOW_MS, entry, person, unchecked_roster
 
 ME = person("ca.opp/windsor")
 TAC1 = parse_talkgroup("ca.opp/TAC1")
@@ -57,8 +57,7 @@ class Writer:
         return frozenset(self.concerned)
 
     def know(self, agency: str, *entries: RosterEntry, version: int = 1) -> None:
-        made = roster(agency, *entries, version=version)
-        raw = sign_roster(made, NOW_MS, person(agency).signing)
+        raw = unchecked_roster(agency, *entries, version=version)
         self.directory.offer(AgencyId(agency), raw, NOW_MS)
 
     def say(self, text: str = "x", expires_ms: int = NOW_MS + 60_000) -> "asyncio.Task[None]":
@@ -114,7 +113,7 @@ async def test_who_comes_later_can_read_it_too_and_who_has_left_gets_nothing_new
 async def test_a_wrong_key_in_one_roster_keeps_nobody_else_from_reading() -> None:
     writer = Writer(concerned={OWN, AgencyId("us.cbp")})
     bad = entry("us.cbp/detroit")
-    # A point of low order: it is read like any other, and nothing can be sealed with it.
+    # A point of low order: nothing can be sealed to it.
     wrong = replace(bad, hpke_key=bad.hpke_key[:MLKEM_PUBLIC] + bytes(32))
     writer.know("ca.opp", entry("ca.opp/windsor"))
     writer.know("us.cbp", wrong, entry("us.cbp/buffalo"))

@@ -3,9 +3,11 @@
 import pytest
 
 from radiobridge.errors import LocalProtocolError, RemoteProtocolError
+from radiobridge.model.ids import GatewayId
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.papers import Papers, subscribe
 from radiobridge.wire.documents import Document, read_document
+from radiobridge.wire.seal import MAX_RECIPIENTS, MLKEM_PUBLIC
 from radiobridge.wire.topics import head_topic, patch_topic, spurt_topic
 from tests.services.fakes import FakeClock, FakeLink, FakeStore
 from tests.services.virtual_time import in_virtual_time
@@ -85,6 +87,34 @@ async def test_nothing_is_sealed_to_nobody() -> None:
     with pytest.raises(LocalProtocolError):
         made.publish_sealed(topic, {"purpose": "secret"}, {}, expires_ms=EXPIRES)
     assert all(isinstance(one, FakeLink) and not one.broker.retained for one in made.links)
+
+
+@in_virtual_time
+async def test_a_key_that_is_none_keeps_nobody_else_from_reading() -> None:
+    made = papers()
+    topic = patch_topic(WINDSOR.gateway, "pair")  # type: ignore[arg-type]  # any id will do
+    weak = DETROIT.hpke_public[:MLKEM_PUBLIC] + bytes(32)
+    recipients = {
+        person("us.cbp/buffalo").gateway: weak,
+        DETROIT.gateway: DETROIT.hpke_public,
+        person("us.cbp/erie").gateway: b"",
+    }
+    made.publish_sealed(topic, {"purpose": "secret"}, recipients, expires_ms=EXPIRES)
+    assert papers(DETROIT).opened(said(made, topic), WINDSOR.gateway) == {"purpose": "secret"}
+
+
+@in_virtual_time
+async def test_of_more_than_a_document_takes_the_first_can_read_it() -> None:
+    made = papers()
+    topic = patch_topic(WINDSOR.gateway, "pair")  # type: ignore[arg-type]  # any id will do
+    gateways = [GatewayId(DETROIT.gateway.agency, f"g{n}") for n in range(MAX_RECIPIENTS + 5)]
+    recipients = dict.fromkeys(gateways, DETROIT.hpke_public)
+    for length, fit in ((1, MAX_RECIPIENTS), (4096, 25)):
+        made.publish_sealed(topic, {"purpose": "x" * length}, recipients, expires_ms=EXPIRES)
+        keys = said(made, topic).body["keys"]
+        assert isinstance(keys, dict)
+        assert set(keys) >= set(map(str, gateways[:fit]))
+        assert len(keys) <= MAX_RECIPIENTS
 
 
 @in_virtual_time

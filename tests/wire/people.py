@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from radiobridge.model.ids import AgencyId, GatewayId, parse_gateway
-from radiobridge.wire.canonical import Body
-from radiobridge.wire.documents import DocumentHeader, sign_document, type_of
+from radiobridge.wire.canonical import Body, Json, encode_bytes
+from radiobridge.wire.documents import DocumentHeader, roster_subject, sign_document, type_of
 from radiobridge.wire.roster import Right, Roster, RosterEntry, sorted_entries
 from radiobridge.wire.seal import HPKE_PRIVATE, HpkePrivateKey, hpke_private, hpke_public_bytes
 
@@ -105,3 +105,19 @@ def roster(
         gateways=sorted_entries(entries),
         expires_ms=expires_ms,
     )
+
+
+def unchecked_roster(agency: str, *entries: RosterEntry, version: int = 1) -> bytes:
+    """Return a signed roster with whatever keys in it."""
+    gateways: list[Json] = [
+        {
+            "gateway": str(one.gateway),
+            "signing_key": encode_bytes(one.signing_key),
+            "hpke_key": encode_bytes(one.hpke_key),
+            "rights": [right.value for right in sorted(one.rights)],
+            "end": one.end_ms,
+        }
+        for one in entries
+    ]
+    topic = roster_subject(AgencyId(agency))
+    return person(agency).sign(topic, {"gateways": gateways}, version=version)

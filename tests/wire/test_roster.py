@@ -16,6 +16,7 @@ from radiobridge.wire.roster import (
     read_roster,
     sign_roster,
 )
+from radiobridge.wire.seal import HPKE_PUBLIC
 from tests.wire.people import HOUR_MS, NOW_MS, entry, person, roster
 
 OPP = AgencyId("ca.opp")
@@ -100,7 +101,6 @@ def test_expired() -> None:
         [body_entry("ca.opp/windsor", signing_key="AAAA")],
         [body_entry("ca.opp/windsor", signing_key=1)],
         [body_entry("ca.opp/windsor", hpke_key="AAAA")],
-        [body_entry("ca.opp/windsor", hpke_key="_" * 1621 + "w")],
         [body_entry("ca.opp/windsor", rights=["voice", "root"])],
         [body_entry("ca.opp/windsor", rights=[["voice"]])],
         [body_entry("ca.opp/windsor", rights="voice")],
@@ -121,6 +121,80 @@ def test_the_entries_above_are_right_but_for_one_thing() -> None:
     assert len(read(signed(body_entry("ca.opp/windsor"))).gateways) == 1
     with pytest.raises(RemoteProtocolError):
         read(signed(body_entry("ca.opp/windsor"), note="hello"))
+
+
+def points_of_low_order() -> list[bytes]:
+    """Return all encodings of points of order 1, 2, 4 and 8 of edwards25519."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, p - 2, p) % p
+    # x² = ±y² for order 8, on the curve -x² + y² = 1 + dx²y²: so dy⁴ ± 2y² - 1 = 0.
+    ys = {0, 1, p - 1, p, p + 1}
+    root = pow(1 + d, (p + 3) // 8, p)
+    if root * root % p != (1 + d) % p:
+        root = root * pow(2, (p - 1) // 4, p) % p
+    assert root * root % p == (1 + d) % p
+    for square in ((root - 1) * pow(d, p - 2, p) % p, (-root - 1) * pow(d, p - 2, p) % p):
+        y = pow(square, (p + 3) // 8, p)
+        if y * y % p != square:
+            y = y * pow(2, (p - 1) // 4, p) % p
+        if y * y % p == square:
+            ys |= {y, p - y}
+    return [(y | sign << 255).to_bytes(32, "little") for y in sorted(ys) for sign in (0, 1)]
+
+
+@pytest.mark.parametrize("raw", points_of_low_order(), ids=bytes.hex)
+def test_who_has_a_signing_key_of_low_order_is_nobody_and_the_others_count(raw: bytes) -> None:
+    found = read(
+        signed(
+            body_entry("ca.opp/windsor"),
+            body_entry("ca.opp/sarnia", signing_key=encode_bytes(raw)),
+        )
+    )
+    assert [str(one.gateway) for one in found.gateways] == ["ca.opp/windsor"]
+    assert found.refused == (parse_gateway("ca.opp/sarnia"),)
+
+
+def hpke_with(x25519: bytes) -> bytes:
+    return person("ca.opp/sarnia").hpke_public[:-32] + x25519
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xff" * HPKE_PUBLIC,
+        hpke_with(bytes(32)),
+        hpke_with((1).to_bytes(32, "little")),
+        hpke_with((2**255 - 20).to_bytes(32, "little")),
+        hpke_with((2**255 - 19).to_bytes(32, "little")),
+        hpke_with((2**255 - 18).to_bytes(32, "little")),
+        hpke_with(
+            bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
+        ),
+        hpke_with(
+            bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157")
+        ),
+    ],
+    ids=lambda raw: raw[-32:].hex(),
+)
+def test_who_nothing_can_be_sealed_to_is_nobody_and_the_others_count(raw: bytes) -> None:
+    found = read(
+        signed(
+            body_entry("ca.opp/windsor"),
+            body_entry("ca.opp/sarnia", hpke_key=encode_bytes(raw)),
+        )
+    )
+    assert [str(one.gateway) for one in found.gateways] == ["ca.opp/windsor"]
+    assert found.refused == (parse_gateway("ca.opp/sarnia"),)
+
+
+def test_no_centre_signs_keys_that_are_none() -> None:
+    sarnia = entry("ca.opp/sarnia")
+    for bad in (
+        replace(sarnia, hpke_key=hpke_with(bytes(32))),
+        replace(sarnia, signing_key=bytes(32)),
+    ):
+        with pytest.raises(LocalProtocolError, match=r"ca\.opp/sarnia"):
+            sign_roster(roster("ca.opp", bad), NOW_MS, CENTRE.signing)
 
 
 def test_entries_end_by_themselves() -> None:

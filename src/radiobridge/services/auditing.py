@@ -121,6 +121,8 @@ class Auditor:
         if now is not None:
             gateways = " ".join(sorted(str(entry.gateway) for entry in now.gateways))
             detail = {"version": now.version, "gateways": gateways}
+            if now.refused:
+                detail["refused"] = " ".join(sorted(map(str, now.refused)))
         self.after(
             AuditEvent.ROSTER,
             source=roster_subject(agency),

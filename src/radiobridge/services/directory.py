@@ -1,6 +1,7 @@
 """The rosters of the agencies that this gateway trusts, its own among them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -76,3 +77,16 @@ class Directory:
         """Return the gateways of some agencies that have a right now."""
         known = (self._rosters[a] for a in sorted(agencies) if a in self._rosters)
         return tuple(entry for roster in known for entry in roster.holders(right, now_ms))
+
+
+def by_turns(entries: Iterable[RosterEntry], me: GatewayId) -> list[RosterEntry]:
+    """Return each gateway once: `me` first, then one of each agency in turn, in their order.
+
+    So when a document does not take all, each agency has somebody who can read it.
+    """
+    agencies: dict[AgencyId, dict[GatewayId, RosterEntry]] = {}
+    for entry in entries:
+        agencies.setdefault(entry.gateway.agency, {}).setdefault(entry.gateway, entry)
+    turns = zip_longest(*(found.values() for found in agencies.values()))
+    in_turn = [entry for turn in turns for entry in turn if entry is not None]
+    return sorted(in_turn, key=lambda entry: entry.gateway != me)

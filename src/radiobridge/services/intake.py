@@ -167,7 +167,12 @@ class Intake:
         before = self._directory.rosters.get(agency)
         now_ms = self._bridge.now_ms() if now_ms is None else now_ms
         outcome = self._directory.offer(agency, payload, now_ms)
-        self._auditor.roster(agency, before, self._directory.rosters.get(agency))
+        now = self._directory.rosters.get(agency)
+        self._auditor.roster(agency, before, now)
+        if outcome is Offer.NEW and now is not None:
+            for gateway in now.refused:
+                self.counters["roster-entry-bad-key"] += 1
+                log.error("roster-entry-refused", gateway=str(gateway), reason="bad-key")
         if outcome is Offer.NEW:
             self._memory.roster(agency, payload)
         return outcome

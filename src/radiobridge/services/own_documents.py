@@ -7,7 +7,7 @@ storing are in this order: what is said in an emergency counts here before anyth
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,6 @@ from radiobridge.services.tasks import Tasks
 from radiobridge.spi import StateStore
 from radiobridge.wire.canonical import Body
 from radiobridge.wire.roster import Right
-from radiobridge.wire.seal import MAX_RECIPIENTS, SealContext, seal
 from radiobridge.wire.topics import Topic, TopicKind, parse_topic
 
 log = structlog.get_logger()
@@ -43,7 +42,8 @@ class OwnDocument:
     talkgroup: TalkgroupId
     version: int
     expires_ms: int
-    recipients: frozenset[GatewayId] = frozenset()
+    recipients: frozenset[tuple[GatewayId, bytes]] = frozenset()
+    """Who could read it, by which key."""
 
     @property
     def parsed(self) -> Topic:
@@ -143,7 +143,7 @@ class OwnDocuments:
         for topic, document in list(self._said.items()):
             if document.expires_ms <= now_ms:
                 self.forget(topic)
-            elif self._audience(document.talkgroup).keys() - document.recipients:
+            elif self._audience(document.talkgroup).items() - document.recipients:
                 self._again(document)
 
     def said(self, topic: str) -> OwnDocument | None:
@@ -161,37 +161,26 @@ class OwnDocuments:
 
     def _publish(self, document: OwnDocument) -> "asyncio.Task[None]":
         audience = self._audience(document.talkgroup)
-        said = replace(document, recipients=frozenset(audience))
+        said = replace(document, recipients=frozenset(audience.items()))
         self._said[document.topic] = said
         try:
-            self._seal(said, audience)
+            self._papers.publish_sealed(
+                said.topic, said.body, audience, expires_ms=said.expires_ms, version=said.version
+            )
         except RadioBridgeError as error:
-            # Somebody's key is wrong, or they are too many: the others must hear of it anyway.
-            fitting = self._fitting(audience)
-            log.error("document-not-for-all", topic=said.topic, error=str(error),  # noqa: TRY400
-                      left_out=sorted(map(str, audience.keys() - fitting.keys())))  # fmt: skip
-            if fitting:
-                self._seal(said, fitting)
+            # It counts here in any case, and is said as soon as there is somebody to read it.
+            log.error("document-not-said", topic=said.topic, error=str(error))  # noqa: TRY400
         return self._tasks.spawn(
             self._put(said.topic, said.stored(), lambda: self._said.get(said.topic) is said)
         )
 
-    def _seal(self, said: OwnDocument, audience: Mapping[GatewayId, bytes]) -> None:
-        self._papers.publish_sealed(
-            said.topic, said.body, audience, expires_ms=said.expires_ms, version=said.version
-        )
-
-    def _fitting(self, audience: Mapping[GatewayId, bytes]) -> dict[GatewayId, bytes]:
-        """Return whom a document can be sealed to, the own agency first."""
-        usable = [gateway for gateway, key in audience.items() if _usable(gateway, key)]
-        usable.sort(key=lambda gateway: (gateway.agency != self._own, gateway))
-        return {gateway: audience[gateway] for gateway in usable[:MAX_RECIPIENTS]}
-
     def _audience(self, talkgroup: TalkgroupId) -> dict[GatewayId, bytes]:
-        """Return who may read about a talkgroup, with their HPKE keys."""
+        """Return who may read about a talkgroup, with their HPKE keys; the own agency first."""
         agencies, now_ms = self._concerned(talkgroup), self._bridge.now_ms()
         found = (self._directory.holders(agencies, right, now_ms) for right in Right)
-        return {entry.gateway: entry.hpke_key for entries in found for entry in entries}
+        entries = [entry for holders in found for entry in holders]
+        entries.sort(key=lambda entry: (entry.gateway.agency != self._own, entry.gateway))
+        return {entry.gateway: entry.hpke_key for entry in entries}
 
     async def _put(self, topic: str, value: str, wanted: Callable[[], bool]) -> None:
         """Store, trying again while the disk fails and it is still wanted."""
@@ -207,12 +196,3 @@ class OwnDocuments:
             await asyncio.sleep(RETRY_S)
             if not (self._running and wanted()):
                 return
-
-
-def _usable(gateway: GatewayId, key: bytes) -> bool:
-    """Tell whether anything can be sealed with a key: some look right and are not."""
-    try:
-        seal({}, {gateway: key}, SealContext(topic="", version=1, sender=gateway))
-    except RadioBridgeError:
-        return False
-    return True

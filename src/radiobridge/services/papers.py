@@ -2,15 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from radiobridge.errors import LocalProtocolError, RadioBridgeError, RemoteProtocolError
 from radiobridge.model.ids import GatewayId
 from radiobridge.services.clock import BridgeTime
 from radiobridge.spi import Link
 from radiobridge.wire.canonical import Body
 from radiobridge.wire.documents import Document, DocumentHeader, sign_document
-from radiobridge.wire.seal import HpkePrivateKey, SealContext, seal, unseal
+from radiobridge.wire.seal import (
+    MAX_RECIPIENTS,
+    HpkePrivateKey,
+    SealContext,
+    hpke_public,
+    seal,
+    unseal,
+)
 from radiobridge.wire.topics import parse_topic
+
+log = structlog.get_logger()
 
 
 class Papers:
@@ -69,11 +80,52 @@ class Papers:
         expires_ms: int,
         version: int | None = None,
     ) -> None:
-        """Publish for `recipients` (their HPKE public keys), retained."""
+        """Publish for `recipients` (their HPKE public keys), retained.
+
+        Nobody stops the others: who cannot be sealed to is left out, and so are the last when they
+        are more than a document takes. Raises LocalProtocolError when nobody is left.
+        """
         version = self.next_version() if version is None else version
+        try:
+            raw = self._sealed(topic, body, recipients, expires_ms, version)
+        except RadioBridgeError as error:
+            readers, raw = self._fitting(topic, body, recipients, expires_ms, version)
+            log.error("document-not-for-all", topic=topic, error=str(error),  # noqa: TRY400
+                      left_out=sorted(map(str, recipients.keys() - readers)))  # fmt: skip
+        self.put(topic, raw)
+
+    def _sealed(
+        self,
+        topic: str,
+        body: Body,
+        recipients: Mapping[GatewayId, bytes],
+        expires_ms: int,
+        version: int,
+    ) -> bytes:
         context = SealContext(topic=topic, version=version, sender=self._me)
         sealed = seal(body, recipients, context)
-        self.put(topic, self.signed(topic, sealed, expires_ms=expires_ms, version=version))
+        return self.signed(topic, sealed, expires_ms=expires_ms, version=version)
+
+    def _fitting(
+        self,
+        topic: str,
+        body: Body,
+        recipients: Mapping[GatewayId, bytes],
+        expires_ms: int,
+        version: int,
+    ) -> tuple[frozenset[GatewayId], bytes]:
+        """Return whom a document can be sealed to, and the document."""
+        usable = [gateway for gateway, key in recipients.items() if _usable(key)]
+        readers = {gateway: recipients[gateway] for gateway in usable[:MAX_RECIPIENTS]}
+        while True:
+            try:
+                raw = self._sealed(topic, body, readers, expires_ms, version)
+            except LocalProtocolError:
+                if len(readers) < 2:
+                    raise
+                readers.popitem()
+            else:
+                return frozenset(readers), raw
 
     def put(self, topic: str, raw: bytes) -> None:
         """Publish bytes that are a document already."""
@@ -95,9 +147,7 @@ class Papers:
         expires_ms: int,
     ) -> None:
         """Publish for `recipients` now: not retained, dropped where a link is down."""
-        version = self.next_version()
-        sealed = seal(body, recipients, SealContext(topic=topic, version=version, sender=self._me))
-        raw = self.signed(topic, sealed, expires_ms=expires_ms, version=version)
+        raw = self._sealed(topic, body, recipients, expires_ms, self.next_version())
         for link in self.links:
             link.publish_notice(topic, raw)
 
@@ -107,6 +157,14 @@ class Papers:
             topic=document.header.topic, version=document.header.version, sender=sender
         )
         return unseal(document.body, self._me, self._hpke_key, context)
+
+
+def _usable(key: bytes) -> bool:
+    try:
+        hpke_public(key)
+    except RemoteProtocolError:
+        return False
+    return True
 
 
 def subscribe(links: Iterable[Link], filters: frozenset[str]) -> None:

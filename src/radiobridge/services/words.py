@@ -2,7 +2,8 @@
 
 What takes away counts here before anything is written or sent. What gives is in the audit log
 before it is said, and counts once it is published. A word that was said stands: it is published
-again when somebody new must read it, and restored after a restart.
+again when somebody new must read it, and restored after a restart. What brokers keep of it is not
+replaced by what fewer could read: an acceptance waits for the rosters of those that it concerns.
 """
 
 import asyncio
@@ -16,11 +17,11 @@ import structlog
 
 from radiobridge.core.patches import PatchBook
 from radiobridge.errors import RadioBridgeError, StoreError
-from radiobridge.model.ids import GatewayId, PatchId
+from radiobridge.model.ids import AgencyId, GatewayId, PatchId
 from radiobridge.model.patch import Terms
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
-from radiobridge.services.directory import Directory
+from radiobridge.services.directory import Directory, by_turns
 from radiobridge.services.papers import Papers
 from radiobridge.services.tasks import Tasks
 from radiobridge.spi import StateStore
@@ -46,7 +47,8 @@ class _Said:
     """One word of ours as published."""
 
     word: PatchWord
-    recipients: frozenset[GatewayId]
+    recipients: frozenset[tuple[GatewayId, bytes]]
+    """Who can read it, by which key; nobody that we know of after a restart."""
     version: int
 
 
@@ -109,7 +111,7 @@ class OwnWords:
         """Publish what we owe; tell whether something was said at once."""
         owed = {word.patch: word for word in self._patches.words_to_say(self._me, now_ms)}
         for patch, said in self._said.items():
-            if patch not in owed and self._audience(said.word, now_ms).keys() - said.recipients:
+            if patch not in owed and self._unread(said, now_ms):
                 owed[patch] = said.word
         spoken = False
         for word in owed.values():
@@ -118,6 +120,17 @@ class OwnWords:
             else:
                 spoken = self._try_to_say(word) or spoken
         return spoken
+
+    def _unread(self, said: _Said, now_ms: int) -> bool:
+        """Tell whether somebody who can be reached now has not been able to read a word."""
+        if not said.recipients and self._strangers(said.word):
+            return False
+        return bool(self._audience(said.word, now_ms).items() - said.recipients)
+
+    def _strangers(self, word: PatchWord) -> frozenset[AgencyId]:
+        """Return the owners of members that are trusted, and whose roster has not come yet."""
+        trusted = self._concerned(word) & self._directory.agencies
+        return trusted - self._directory.rosters.keys()
 
     def _gives(self, word: PatchWord) -> bool:
         """Tell whether a word accepts terms that the one before did not."""
@@ -249,11 +262,15 @@ class OwnWords:
 
     def _audience(self, word: PatchWord, now_ms: int) -> dict[GatewayId, bytes]:
         """Return who may read a word: the gateways of all that own a member."""
-        known = word.terms or self._terms_of(word.patch)
-        agencies = known.agencies if known is not None else self._directory.agencies
+        agencies = self._concerned(word)
         holders = self._directory.holders(agencies | {self._me.agency}, Right.VOICE, now_ms)
         consenting = self._directory.holders(agencies, Right.CONSENT, now_ms)
-        return {entry.gateway: entry.hpke_key for entry in (*holders, *consenting)}
+        found = by_turns((*consenting, *holders), self._me)
+        return {entry.gateway: entry.hpke_key for entry in found}
+
+    def _concerned(self, word: PatchWord) -> frozenset[AgencyId]:
+        known = word.terms or self._terms_of(word.patch)
+        return known.agencies if known is not None else self._directory.agencies
 
     def _terms_of(self, patch: PatchId) -> Terms | None:
         said = self._said.get(patch)
@@ -281,16 +298,17 @@ class OwnWords:
         if not gives:
             counts()
             self._ports.decide(now_ms)
-        self._papers.publish_sealed(
-            patch_topic(self._me, word.patch),
-            word.to_body(),
-            recipients,
-            expires_ms=expires_ms,
-            version=version,
-        )
+        if recipients.keys() != {self._me} or word.terms is None:
+            self._papers.publish_sealed(
+                patch_topic(self._me, word.patch),
+                word.to_body(),
+                recipients,
+                expires_ms=expires_ms,
+                version=version,
+            )
         counts()
         again = self._said.get(word.patch)
-        self._said[word.patch] = _Said(word, frozenset(recipients), version)
+        self._said[word.patch] = _Said(word, frozenset(recipients.items()), version)
         if not gives and (again is None or again.word != word):
             origin = self._origins.get(word.patch, _BY_PLAN)
             self._auditor.word_said(word, source=origin.source, by=origin.by)

@@ -2,11 +2,13 @@
 
 The agency's key, offline in its centre, signs it; each gateway of the agency publishes those bytes
 on its own `roster` topic, and the highest version counts. A gateway that is not in the newest
-roster, or whose entry has ended, says nothing that counts.
+roster, or whose entry has ended, says nothing that counts. Nor does one whose keys are no keys:
+anybody could sign for it, or nothing could be sealed to it. The rest of its roster counts, for it
+may be what removes a stolen gateway.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -32,6 +34,12 @@ MAX_GATEWAYS = 26
 
 SIGNING_PUBLIC = 32
 """Bytes of an Ed25519 public key."""
+
+_P = 2**255 - 19
+_Y_MASK = 2**255 - 1
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_LOW_ORDER_Y = frozenset({0, 1, _P - 1, _P, _P + 1, _Y8, _P - _Y8})
+"""The y of all points of order 1, 2, 4 and 8 of edwards25519, also as written above p."""
 
 
 class Right(StrEnum):
@@ -73,6 +81,8 @@ class Roster:
     gateways: tuple[RosterEntry, ...]
     """Sorted by gateway."""
     expires_ms: int
+    refused: tuple[GatewayId, ...] = ()
+    """Gateways that the agency named with keys that are none."""
 
     def entry(self, gateway: GatewayId, now_ms: int) -> RosterEntry | None:
         """Return the entry of `gateway` while it counts."""
@@ -102,6 +112,9 @@ def sign_roster(roster: Roster, issued_ms: int, agency_key: Ed25519PrivateKey) -
         _check(roster)
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"bad roster: {error}") from error
+    for entry in roster.gateways:
+        if not _usable(entry):
+            raise LocalProtocolError(f"bad roster: the keys of {entry.gateway} are unusable")
     header = DocumentHeader(
         type=TopicKind.ROSTER,
         topic=roster_subject(roster.agency),
@@ -138,7 +151,9 @@ def roster_of(document: Document, agency: AgencyId) -> Roster:
         expires_ms=document.header.expires_ms,
     )
     _check(roster)
-    return roster
+    usable = tuple(entry for entry in roster.gateways if _usable(entry))
+    refused = tuple(entry.gateway for entry in roster.gateways if entry not in usable)
+    return replace(roster, gateways=usable, refused=refused)
 
 
 def sorted_entries(entries: Iterable[RosterEntry]) -> tuple[RosterEntry, ...]:
@@ -147,7 +162,7 @@ def sorted_entries(entries: Iterable[RosterEntry]) -> tuple[RosterEntry, ...]:
 
 
 def _check(roster: Roster) -> None:
-    """Nobody else's gateway, no gateway and no key twice, only usable keys."""
+    """Nobody else's gateway, no gateway and no key twice."""
     entries = roster.gateways
     if len(entries) > MAX_GATEWAYS:
         raise RemoteProtocolError("bad-roster", f"more than {MAX_GATEWAYS} gateways")
@@ -157,8 +172,20 @@ def _check(roster: Roster) -> None:
         raise RemoteProtocolError("bad-roster", "a gateway twice")
     if len({entry.signing_key for entry in entries}) != len(entries):
         raise RemoteProtocolError("bad-roster", "two gateways with one key")
-    for entry in entries:
+
+
+def _usable(entry: RosterEntry) -> bool:
+    """Tell whether the keys of an entry are such."""
+    try:
         hpke_public(entry.hpke_key)
+    except RemoteProtocolError:
+        return False
+    return not weak_signing_key(entry.signing_key)
+
+
+def weak_signing_key(raw: bytes) -> bool:
+    """Tell whether an Ed25519 key is of low order: anybody can sign for such a key."""
+    return int.from_bytes(raw, "little") & _Y_MASK in _LOW_ORDER_Y
 
 
 def _to_body(entry: RosterEntry) -> Body:

@@ -37,6 +37,8 @@ MAX_RECIPIENTS = 28
 """Gateways that one document is sealed to: what fits into it beside a body of some size."""
 
 _NONCE = 12
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(32))
+"""Any scalar: a point of low order gives nothing with each of them."""
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
@@ -72,13 +74,13 @@ def hpke_private(raw: bytes) -> HpkePrivateKey:
 def hpke_public(raw: bytes) -> HpkePublicKey:
     """Return the public key in `raw` (HPKE_PUBLIC bytes), as the roster has it.
 
-    Raises RemoteProtocolError when it is none.
+    Raises RemoteProtocolError when it is none, or when nothing can be sealed to it: its X25519
+    point is of low order (RFC 7748, section 6.1).
     """
     try:
-        return HpkePublicKey(
-            MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC]),
-            X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC:]),
-        )
+        x25519 = X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC:])
+        _PROBE.exchange(x25519)
+        return HpkePublicKey(MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC]), x25519)
     except ValueError:
         raise RemoteProtocolError("bad-key") from None
 
