@@ -9,9 +9,9 @@ route does is set from any thread while it carries, and is in effect on return:
     cut        old connections are reset, new ones refused
     heal       as at the beginning; connections that lost bytes in a black hole are reset
 
-It differs from a real network in this: up to `WINDOW` bytes of each direction are on their way,
-whatever the sender's congestion control would allow; and a connection is always accepted by the
-kernel at once.
+Of each direction of a connection the network itself takes no more than routers would: 4 KiB while
+it is held, `QUEUE_S` before a narrow place, `WINDOW` else. The rest waits at the sender. It differs
+from a real network in this: a connection is always accepted by the kernel at once.
 """
 
 import asyncio
@@ -27,12 +27,18 @@ from typing import Any, Self, TypeVar
 
 from radiobridge_sim.weather import CLEAR, Impairment, Lane
 
-WINDOW = 65_536
-"""Bytes on their way in one direction of one connection; the sender waits beyond."""
+WINDOW = 262_144
+"""Bytes on their way in one direction of one connection."""
+
+QUEUE_S = 0.25
+"""How long bytes wait before a narrow place."""
+
+_HELD = 4096
+"""Bytes that are on their way when nothing passes."""
 
 _PIECE = 4096
-_RECEIVE_BUFFER = 16_384
-"""What the kernel takes from a sender on top of it."""
+_RECEIVE_BUFFER = 4096
+"""What the kernel takes from a sender on top of it: a dozen voice packets."""
 
 _ANSWER_S = 10.0
 
@@ -267,11 +273,16 @@ class _Half:
         data = first or await reader.read(_PIECE)
         while data:
             self._put(data)
-            while self._size > WINDOW:
+            while self._full:
                 self._room.clear()
                 await self._room.wait()
             data = await reader.read(_PIECE)
         self._put(b"")
+
+    @property
+    def _full(self) -> bool:
+        limit = WINDOW if self._free.is_set() else _HELD
+        return self._size > limit or self.lane.queue_s(self._now()) > QUEUE_S
 
     def _put(self, data: bytes) -> None:
         self._waiting.append((self.lane.leaves_at(len(data), self._now()), data))

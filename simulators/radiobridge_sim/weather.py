@@ -61,6 +61,13 @@ class Lane:
         self._free_at = at
         return at
 
+    def queue_s(self, now: float) -> float:
+        """Return how long what comes at `now` would wait for the bytes before it."""
+        it = self.impairment
+        if it.bytes_per_s == inf:
+            return 0.0
+        return max(0.0, self._free_at - now - it.delay_s - it.jitter_s)
+
     def _by_chance(self, at: float, now: float) -> float:
         it, slot = self.impairment, int(now / SLOT_S)
         draw = random.Random(f"{self._key}/{slot}")

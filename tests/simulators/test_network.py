@@ -142,6 +142,17 @@ async def test_who_sends_more_than_the_window_has_to_wait(route: Route) -> None:
     assert line.writer.transport.get_write_buffer_size() > WINDOW
 
 
+async def test_before_a_narrow_place_the_sender_waits_too(route: Route, echo: Echo) -> None:
+    line = await talking(route)
+    route.impair(Impairment(bytes_per_s=1000.0))
+    line.writer.transport.set_write_buffer_limits(0)
+    line.say(bytes(8 * 1024 * 1024))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(QUIET_S):
+            await line.writer.drain()
+    assert len(echo.heard) < 1024 * 1024
+
+
 async def test_a_black_hole_takes_everything_and_answers_nothing(route: Route, echo: Echo) -> None:
     old = await talking(route)
     route.swallow()

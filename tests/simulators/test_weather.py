@@ -45,6 +45,14 @@ def test_a_limit_of_bandwidth_makes_a_queue_that_empties_again() -> None:
     assert leave(narrow, [0.0, 0.0, 0.0, 1.0]) == pytest.approx([0.1, 0.2, 0.3, 1.1])
 
 
+def test_the_queue_before_a_narrow_place_is_known() -> None:
+    lane = Lane(Impairment(bytes_per_s=1000.0, delay_s=0.5), "1/0/up")
+    assert lane.queue_s(0.0) == 0.0
+    lane.leaves_at(300, 0.0)
+    assert lane.queue_s(0.1) == pytest.approx(0.2)
+    assert lane.queue_s(9.0) == 0.0
+
+
 def test_what_is_lost_comes_when_it_was_repeated_with_all_that_came_meanwhile() -> None:
     at = [n * SLOT_S for n in range(50)]
     left = leave(Impairment(loss=0.1), at)
