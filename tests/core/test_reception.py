@@ -342,6 +342,62 @@ def test_ten_losses_and_two_brokers_out_of_step_lose_nothing_more(
     assert listener.losses == []
 
 
+def test_the_first_packet_counts_although_the_next_proof_has_overtaken_it() -> None:
+    """The fast broker lost the first packet and the slow one brings it after the tenth."""
+    packets = spurt(30)
+    listener = Listener()
+    assert len(listener.hear_all(packets[1:11])) == 1
+    late = [listener.hear(packet) for packet in packets[:10]]
+    assert [p.ctr for p in late if p] == list(range(10))
+    assert len(listener.hear_all(packets[11:])) == 19
+
+
+def test_a_proof_too_late_to_be_played_still_proves() -> None:
+    """A delay that crosses two seconds now and then: what counted was proven after all."""
+    listener = Listener(now=101.97)
+    packets = spurt(2000)
+    heard = []
+    for n in range(2000):
+        late = 0.02 if n and n % 10 == 0 else 0.0
+        listener.wait(0.02)
+        listener.now += late
+        heard.append(listener.hear(packets[n]))
+        listener.now -= late
+    assert sum(p is not None for p in heard) == 1 + 1800
+    assert listener.count("stale") == 199
+    assert listener.losses == []
+
+
+def test_a_late_proof_neither_plays_nor_revives_nor_ends() -> None:
+    listener = Listener()
+    packets = spurt(31)
+    listener.hear_all(packets[:15])
+    listener.wait(3.0)
+    assert [loss.reason for loss in listener.losses] == [LossReason.LOST]
+    assert listener.hear(packets[20]) is None
+    assert listener.hear(packets[30]) is None
+    assert listener.reception.live == ()
+    assert listener.count("stale") == 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 299), st.integers(1, 60)), max_size=3), st.integers(0, 40))
+def test_what_a_fast_broker_loses_a_slow_one_brings(
+    outages: list[tuple[int, int]], lag: int
+) -> None:
+    """The slow one brings everything, up to 800 ms later; the fast one has its outages."""
+    packets = spurt(300)
+    lost = {n for first, length in outages for n in range(first, first + length)}
+    listener = Listener()
+    heard: set[int] = set()
+    for i in range(300 + lag):
+        copies = [i] if i < 300 and i not in lost else []
+        copies += [i - lag] if i >= lag else []
+        heard |= {p.ctr for p in map(listener.hear, (packets[c] for c in copies)) if p}
+        listener.wait(0.02)
+    assert heard == set(range(300))
+    assert listener.losses == []
+
+
 def test_no_key_in_any_repr() -> None:
     listener = Listener()
     listener.hear_all(spurt(12)[:11])

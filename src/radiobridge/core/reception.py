@@ -6,6 +6,8 @@ Whoever may listen holds the key, and a broker may replay, hold back or reorder 
                          then key derivation, decryption, proof, replay window (commit)
     no proof, no spurt   a KID exists here from its first verified proof on: packet 0, or for late
                          entry any later one. What comes before costs nothing and is not returned
+    a proof may be late  one too old to be played, or overtaken by the next, still proves what it
+                         names: voice is lost to lateness, never to a proof that was late
     a claim is fixed     class, priority and start never change within a KID
     an end is proven     its packet carries a proof that names it; else it is refused
     KID with the start of a live spurt: the spurt goes on under a new key. The one whose proven
@@ -181,6 +183,10 @@ class TopicReception:
         self.talkgroup = talkgroup
         self.counters: dict[str, int] = {ACCEPTED: 0}
         """Refused packets by reason, and the accepted ones."""
+        self.age_ms = 0
+        """How old the packet received last was, by our bridge time."""
+        self.refusal = ""
+        """Why the packet refused last was refused."""
         self._settings = settings or ReceptionSettings()
         self._key_scope = key_scope(sender, talkgroup)
         self._proof_scope = proof_scope(sender, talkgroup)
@@ -211,7 +217,7 @@ class TopicReception:
         try:
             packet = self._receive(payload, bridge_ms, now, keys, signer)
         except RemoteProtocolError as error:
-            reason = str(error.reason)
+            reason = self.refusal = str(error.reason)
             self.counters[reason] = self.counters.get(reason, 0) + 1
             return None
         self.counters[ACCEPTED] += 1
@@ -238,22 +244,23 @@ class TopicReception:
         signer: Ed25519PublicKey,
     ) -> VoicePacket:
         frame = parse_voice(payload)
-        self._check_fresh(frame.header, bridge_ms)
+        header = frame.header
+        age_ms = bridge_ms - header.start_ms - header.media_time * 1000 // MEDIA_RATE
+        self.age_ms = age_ms
+        if age_ms < -self._settings.future_ms:
+            raise RemoteProtocolError(Refusal.FUTURE)
         kid = frame.sframe_header.kid
+        spurt = self._spurts.get(kid)
+        if age_ms > self._settings.past_ms:
+            if spurt is not None and header.proof and keys(epoch_of(kid)) is not None:
+                self._prove_late(spurt, frame, now, signer)
+            raise RemoteProtocolError(Refusal.STALE)
         sender_key = keys(epoch_of(kid))
         if sender_key is None:
             raise RemoteProtocolError(Refusal.UNKNOWN_EPOCH)
-        spurt = self._spurts.get(kid)
         if spurt is None:
             return self._first(frame, sender_key, now, signer)
         return self._next(spurt, frame, now, signer)
-
-    def _check_fresh(self, header: VoiceHeader, bridge_ms: int) -> None:
-        age_ms = bridge_ms - header.start_ms - header.media_time * 1000 // MEDIA_RATE
-        if age_ms > self._settings.past_ms:
-            raise RemoteProtocolError(Refusal.STALE)
-        if age_ms < -self._settings.future_ms:
-            raise RemoteProtocolError(Refusal.FUTURE)
 
     def _first(
         self, frame: VoiceFrame, sender_key: bytes, now: float, signer: Ed25519PublicKey
@@ -289,7 +296,7 @@ class TopicReception:
         if not spurt.window.look(ctr) and not (new_proof and spurt.coverage.disputed(ctr, digest)):
             raise RemoteProtocolError(Refusal.REPLAY)
         _check_state(spurt, frame, new_proof=new_proof)
-        standing = None if new_proof else _standing(spurt, ctr, digest)
+        standing = None if new_proof else self._standing(spurt, frame, now, signer)
         if new_proof and spurt.state is _State.LOST:
             self._check_room(spurt.claim.start_ms, now)
         opus = spurt.key.decrypt(frame.sframe_header, frame.sframe, frame.metadata)
@@ -329,6 +336,43 @@ class TopicReception:
         except InvalidSignature:
             self._bad_proofs.take()
             raise RemoteProtocolError(Refusal.BAD_PROOF) from None
+
+    def _prove_late(
+        self, spurt: _Spurt, frame: VoiceFrame, now: float, signer: Ed25519PublicKey
+    ) -> None:
+        """Take the proof of a packet too late to be played: it covers what came before it."""
+        ctr = frame.sframe_header.ctr
+        if spurt.state is not _State.LIVE:
+            return
+        _check_claim(spurt, frame.header)
+        if ctr > spurt.coverage.proven:
+            _check_state(spurt, frame, new_proof=True)
+            self._verify(frame, frame.digest, now, signer)
+            self._prove(spurt, frame, now)
+        elif spurt.coverage.wants_older(ctr):
+            self._prove_older(spurt, frame, now, signer)
+
+    def _prove_older(
+        self, spurt: _Spurt, frame: VoiceFrame, now: float, signer: Ed25519PublicKey
+    ) -> None:
+        """Take a proof that a later one has overtaken, by another broker for instance."""
+        self._verify(frame, frame.digest, now, signer)
+        if not spurt.coverage.prove_older(frame.sframe_header.ctr, frame.hashes):
+            self._drop(spurt, LossReason.FORGED, now)
+
+    def _standing(
+        self, spurt: _Spurt, frame: VoiceFrame, now: float, signer: Ed25519PublicKey
+    ) -> Standing:
+        """Say what may be done with a packet without a new proof; raise when nothing may."""
+        ctr, coverage = frame.sframe_header.ctr, spurt.coverage
+        if frame.header.proof and coverage.wants_older(ctr):
+            self._prove_older(spurt, frame, now, signer)
+        standing = coverage.standing(ctr, frame.digest)
+        if standing is Standing.UNPROVABLE:
+            raise RemoteProtocolError(Refusal.UNPROVEN)
+        if standing is Standing.CONTRADICTED:
+            raise RemoteProtocolError(Refusal.CONTRADICTED)
+        return standing
 
     def _prove(self, spurt: _Spurt, frame: VoiceFrame, now: float) -> None:
         """Take a verified proof; drop the spurt when it shows a forgery."""
@@ -442,12 +486,3 @@ def _check_state(spurt: _Spurt, frame: VoiceFrame, *, new_proof: bool) -> None:
         raise RemoteProtocolError(Refusal.UNPROVEN)
     if ahead and not spurt.coverage.in_step(ctr, frame.header.media_time):
         raise RemoteProtocolError(Refusal.BAD_MEDIA_TIME)
-
-
-def _standing(spurt: _Spurt, ctr: int, digest: bytes) -> Standing:
-    standing = spurt.coverage.standing(ctr, digest)
-    if standing is Standing.UNPROVABLE:
-        raise RemoteProtocolError(Refusal.UNPROVEN)
-    if standing is Standing.CONTRADICTED:
-        raise RemoteProtocolError(Refusal.CONTRADICTED)
-    return standing
