@@ -22,6 +22,8 @@ class Line:
     allowed: bool = True
     asked: list[int] = field(default_factory=list)
     sent: list[VoiceFrame] = field(default_factory=list)
+    up: bool = True
+    """A link takes what is sent."""
 
     def spurt(self) -> Outgoing:
         ports = OutgoingPorts(
@@ -30,9 +32,13 @@ class Line:
             writer=lambda claim, key: SpurtWriter(
                 claim, key.key, key.epoch, SIGNER, len(self.sent)
             ),
-            publish=lambda packet: self.sent.append(parse_voice(packet)),
+            publish=self._publish,
         )
         return Outgoing(CLAIM, ports)
+
+    def _publish(self, packet: bytes) -> bool:
+        self.sent.append(parse_voice(packet))
+        return self.up
 
     def _allowed(self, claim: Claim, media_time: int) -> bool:
         assert claim is CLAIM
@@ -51,6 +57,15 @@ def test_media_time_grows_by_a_frame_and_leaves_holes_for_what_was_lost() -> Non
     spurt.frame(b"c")
     assert line.media_times() == [0, 4 * 960, 5 * 960]
     assert line.asked == line.media_times()
+
+
+def test_what_leaves_first_after_others_could_not_proves_what_came_before_it() -> None:
+    line = Line()
+    spurt = line.spurt()
+    for up in (True, True, False, False, True, True):
+        line.up = up
+        spurt.frame(b"a")
+    assert [frame.header.proof for frame in line.sent] == [True, False, False, True, True, False]
 
 
 def test_the_end_is_said_three_times_in_equal_bytes_and_nothing_follows() -> None:

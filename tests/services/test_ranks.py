@@ -225,7 +225,7 @@ def test_a_spurt_that_was_cut_off_asks_no_more_whatever_its_rank() -> None:
         allowed=refused,
         key=lambda: None,
         writer=lambda _claim, _grant: None,  # type: ignore[arg-type,return-value]  # never called without a key
-        publish=lambda _packet: None,
+        publish=lambda _packet: True,
     )
     spurt = Outgoing(low, ports)
     spurt.frame(b"x")

@@ -99,9 +99,10 @@ class Bench:
         writer.bench = self
         return writer
 
-    def _publish(self, _packet: bytes) -> None:
+    def _publish(self, _packet: bytes) -> bool:
         assert self.written is not None
         self.sent.append(self.written)
+        return True
 
     def wait(self, seconds: float) -> None:
         """Let time pass without audio; the timer fires when it is due."""

@@ -44,7 +44,7 @@ class _Spurt(Outgoing):
             allowed=lambda _claim, _media_time: True,
             key=lambda: None,
             writer=_no_writer,
-            publish=lambda _packet: None,
+            publish=lambda _packet: True,
         )
         super().__init__(claim, ports)
         self.opus: list[bytes] = []

@@ -20,7 +20,9 @@ class OutgoingPorts:
     key: Callable[[], KeyGrant | None]
     """The key to send with now; None while nobody is entitled to hear."""
     writer: Callable[[Claim, KeyGrant], SpurtWriter]
-    publish: Callable[[bytes], None]
+    publish: Callable[[bytes], bool]
+    """False: it could not leave. The next packet then proves what came before it, in case that one
+    was to."""
 
 
 class Outgoing:
@@ -33,6 +35,7 @@ class Outgoing:
     __slots__ = (
         "_grant",
         "_ports",
+        "_prove",
         "_writer",
         "barred",
         "claim",
@@ -56,6 +59,7 @@ class Outgoing:
         """20 ms frames since the start of the spurt."""
         self.packets = 0
         self._ports = ports
+        self._prove = False
         self._grant: KeyGrant | None = None
         self._writer: SpurtWriter | None = None
 
@@ -103,7 +107,7 @@ class Outgoing:
             self._writer = None if grant is None else self._ports.writer(self.claim, grant)
         if self._writer is None:
             return
-        packet = self._writer.packet(opus, media_time, end=end)
+        packet = self._writer.packet(opus, media_time, end=end, prove=self._prove)
         for _ in range(END_COPIES if end else 1):
-            self._ports.publish(packet)
+            self._prove = not self._ports.publish(packet)
         self.packets += 1
