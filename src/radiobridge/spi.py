@@ -183,8 +183,8 @@ class Link(Protocol):
     def publish_voice(self, topic: str, payload: bytes) -> bool:
         """Send now or drop: False when not connected or more than 4 KiB stay unsent."""
 
-    def restart_voice(self) -> None:
-        """Throw away what waits: voice over 1 s old came from this link. Rate-limited inside."""
+    def restart_voice(self) -> bool:
+        """Throw away what waits: only late voice comes by this link. False: not now, too often."""
 
     def publish_document(self, topic: str, payload: bytes) -> None:
         """Send QoS 1 retained, and again at each connect; the newest for each topic is kept."""

@@ -333,8 +333,9 @@ class FakeLink:
         self.broker.take_voice(topic, payload)
         return True
 
-    def restart_voice(self) -> None:
+    def restart_voice(self) -> bool:
         self.voice_restarts += 1
+        return True
 
     def publish_document(self, topic: str, payload: bytes) -> None:
         self._own[topic] = payload

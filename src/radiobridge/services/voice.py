@@ -18,20 +18,22 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from radiobridge.core.backlog import Backlog
 from radiobridge.core.emergency import RANK_MEDIA_TIME
 from radiobridge.core.floor import FloorChange, FloorEvent, Verdict
 from radiobridge.core.measures import Level
-from radiobridge.core.reception import Refusal, TopicReception
+from radiobridge.core.reception import TopicReception
 from radiobridge.core.transmit import AbortReason
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.errors import RemoteProtocolError
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.patch import Member
 from radiobridge.model.talker import Talker
-from radiobridge.model.voice import FRAME_MEDIA_TIME, MEDIA_RATE, Claim, TalkClass, VoicePacket
+from radiobridge.model.voice import FRAME_MEDIA_TIME, Claim, TalkClass, VoicePacket
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.groups import GroupFloor
 from radiobridge.services.identities import holder_view
+from radiobridge.services.late_links import LateLinks
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.ranks import Counted, Ranks
@@ -45,9 +47,6 @@ log = structlog.get_logger()
 
 _LATE = frozenset({Verdict.REFUSE_ENDED, Verdict.REFUSE_REPLACED})
 """The spurt has left the floor, but may still be playing: what belongs to it fills it up."""
-
-LATE_MS = 1000
-"""Voice older than this means that a link holds a backlog: it starts anew."""
 
 TICK_S = 0.1
 _EVENTS = {FloorChange.TAKEN: "spurt-started", FloorChange.NEAR_LIMIT: "spurt-near-limit"}
@@ -85,24 +84,25 @@ class VoiceMap:
 class _Heard:
     """One voice topic that this gateway listens to."""
 
-    __slots__ = ("counted", "group", "keys", "own", "reception", "signer", "stale_seen", "targets")
+    __slots__ = ("backlog", "counted", "group", "keys", "own", "reception", "signer", "targets")
 
     def __init__(
         self,
         reception: TopicReception,
+        backlog: Backlog,
         keys: Callable[[int], bytes | None],
         counted: Counted,
         *,
         own: bool,
     ) -> None:
         self.reception = reception
+        self.backlog = backlog
         self.keys = keys
         self.counted = counted
         self.own = own
         self.signer: Ed25519PublicKey | None = None
         self.group: GroupFloor | None = None
         self.targets: tuple[RadioRunner, ...] = ()
-        self.stale_seen = reception.counters.get(Refusal.STALE, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,7 @@ class VoicePlane:
         self._group_of: dict[TalkgroupId, GroupFloor] = {}
         self._heard: dict[str, _Heard] = {}
         self._receptions: dict[str, TopicReception] = {}
+        self._late_links = LateLinks(self.counters)
         self._strangers: set[str] = set()
         self._live: dict[TalkgroupId, Outgoing] = {}
         self._last_start: dict[TalkgroupId, int] = {}
@@ -157,7 +158,7 @@ class VoicePlane:
 
     def start(self, links: Iterable[Link]) -> None:
         """Begin: from now on these links carry voice."""
-        self._links = tuple(links)
+        self._links = self._late_links.links = tuple(links)
         self._timer.set(time.monotonic() + TICK_S)
 
     def stop(self) -> None:
@@ -256,12 +257,18 @@ class VoicePlane:
             return self._keys.sending(talkgroup)
         return None
 
-    def _publish(self, talkgroup: TalkgroupId, topic: str, packet: bytes) -> None:
+    def _publish(self, talkgroup: TalkgroupId, topic: str, packet: bytes) -> bool:
+        """Send a packet on every link; tell whether one took it, or none had to."""
         self._loopback.publish_voice(topic, packet)
-        if talkgroup in self._map.remote:
-            for link in self._links:
-                if not link.publish_voice(topic, packet):
-                    self.counters["dropped-at-sender"] += 1
+        if talkgroup not in self._map.remote:
+            return True
+        taken = False
+        for link in self._links:
+            if link.publish_voice(topic, packet):
+                taken = True
+            else:
+                self.counters["dropped-at-sender"] += 1
+        return taken
 
     # --- down ----------------------------------------------------------------------------------
 
@@ -277,15 +284,12 @@ class VoicePlane:
             self.counters["echo"] += 1
             return
         now = time.monotonic()
-        bridge_ms = self._bridge.at_ms(now)
-        packet = heard.reception.receive(payload, bridge_ms, now, heard.keys, heard.signer)
+        bridge_ms, reception = self._bridge.at_ms(now), heard.reception
+        packet = reception.receive(payload, bridge_ms, now, heard.keys, heard.signer)
         if packet is None:
-            self._check_backlog(heard, link)
-            return
-        age_ms = bridge_ms - packet.claim.start_ms - packet.media_time * 1000 // MEDIA_RATE
-        if age_ms > LATE_MS:
-            self._late(link)
-        self._judge(heard, heard.group, packet, now)
+            self._late_links.refused(heard.backlog, reception, link, now)
+        elif not self._late_links.too_late(heard.backlog, reception.age_ms, link, now):
+            self._judge(heard, heard.group, packet, now)
 
     def _judge(self, heard: _Heard, group: GroupFloor, packet: VoicePacket, now: float) -> None:
         counted = heard.counted
@@ -333,7 +337,10 @@ class VoicePlane:
         if reception is None:
             reception = self._receptions[topic] = TopicReception(sender, talkgroup)
         opener = self._keys.opener(sender, talkgroup)
-        heard = _Heard(reception, opener, Counted(self._ports.ranks), own=sender == self._me)
+        backlog = self._late_links.backlog(topic)
+        heard = _Heard(
+            reception, backlog, opener, Counted(self._ports.ranks), own=sender == self._me
+        )
         self._bind(heard)
         return heard
 
@@ -344,18 +351,6 @@ class VoicePlane:
         heard.group = self._group_of.get(talkgroup)
         heard.targets = self._runners(self._map.plays.get(talkgroup, ()))
         heard.counted.bind(talkgroup, self._map.members.get(talkgroup))
-
-    def _check_backlog(self, heard: _Heard, link: str) -> None:
-        stale = heard.reception.counters.get(Refusal.STALE, 0)
-        if stale != heard.stale_seen:
-            heard.stale_seen = stale
-            self._late(link)
-
-    def _late(self, link: str) -> None:
-        self.counters["late-links"] += 1
-        for one in self._links:
-            if one.name == link:
-                one.restart_voice()
 
     def _tick(self, now: float) -> None:
         self._timer.set(now + TICK_S)

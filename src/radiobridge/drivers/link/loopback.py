@@ -95,8 +95,9 @@ class LoopbackLink:
         self._hub.voice(topic, payload)
         return True
 
-    def restart_voice(self) -> None:
+    def restart_voice(self) -> bool:
         """Nothing waits here."""
+        return False
 
     def publish_document(self, topic: str, payload: bytes) -> None:
         """See Link."""

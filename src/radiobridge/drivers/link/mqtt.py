@@ -36,7 +36,11 @@ _STEADY_S = 30.0
 """A connection that held this long starts over with short waits."""
 
 _RESTART_S = 2.0
-"""Voice starts anew at most this often."""
+_RESTART_AT_MOST_S = 32.0
+"""Voice starts anew at most this often: the wait doubles while it is needed again and again."""
+
+_CALM_S = 30.0
+"""After so long without need the waits are short again."""
 
 _CHOKED_S = 1.0
 """Voice that could not leave for so long is late: its connection starts anew."""
@@ -78,6 +82,7 @@ class MqttLink:
         self._voice_topics: frozenset[str] = frozenset()
         self._choked_since: float | None = None
         self._restarted_at = float("-inf")
+        self._restart_wait_s = _RESTART_S
         self._restarting = False
 
         self._filters: frozenset[str] = frozenset()
@@ -126,16 +131,20 @@ class MqttLink:
         self._voice_dropped += 1
         return False
 
-    def restart_voice(self) -> None:
-        """See Link; at most every 2 s."""
+    def restart_voice(self) -> bool:
+        """See Link; every 2 s at first, then more and more rarely if that does not help."""
         voice, now = self._voice, asyncio.get_running_loop().time()
-        if voice is None or now - self._restarted_at < _RESTART_S:
-            return
+        since_s, wait_s = now - self._restarted_at, self._restart_wait_s
+        if voice is None or since_s < wait_s:
+            return False
+        again = since_s < wait_s + _CALM_S
+        self._restart_wait_s = min(wait_s * 2, _RESTART_AT_MOST_S) if again else _RESTART_S
         self._restarted_at = now
         self._voice_restarts += 1
         self._restarting = True
         _log.info("voice-restarted", link=self.name)
         voice.abort()
+        return True
 
     def publish_document(self, topic: str, payload: bytes) -> None:
         """See Link. An empty payload clears the topic at the broker and is not kept."""
