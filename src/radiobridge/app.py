@@ -111,12 +111,14 @@ async def _serve(path: Path, loaded: LoadedGateway) -> int:
         while True:
             await _either(stop, reload)
             if stop.is_set():
+                log.info("gateway-stopping")
                 return 0
             reload.clear()
             running = await _reread(path, running)
     finally:
         notify("STOPPING=1")
         await running.stop()
+        log.info("gateway-stopped")
 
 
 async def _either(stop: asyncio.Event, reload: asyncio.Event) -> None:

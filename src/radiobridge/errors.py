@@ -67,11 +67,19 @@ _REASONS = {
     errno.ENOSPC: Text("the disk is full", "le disque est plein"),
     errno.EROFS: Text("its disk is read-only", "son disque est en lecture seule"),
     errno.ENOTDIR: Text("a folder in its path is a file", "un dossier du chemin est un fichier"),
+    errno.ENODEV: Text("is unplugged", "est débranché"),
+    errno.ENXIO: Text("is unplugged", "est débranché"),
+    errno.EIO: Text("is unplugged, or broken", "est débranché, ou en panne"),
+    errno.EBUSY: Text("another program uses it", "un autre programme l'emploie"),
+    errno.EADDRINUSE: Text("another program uses it", "un autre programme l'emploie"),
+    errno.ECONNREFUSED: Text("nothing listens there", "rien n'y écoute"),
+    errno.EHOSTUNREACH: Text("no way leads there", "aucun chemin n'y mène"),
+    errno.ENETUNREACH: Text("no way leads there", "aucun chemin n'y mène"),
     errno.ELOOP: Text("its links lead in a circle", "ses liens tournent en rond"),
 }
 
 
 def os_reason(error: OSError) -> Text:
     """Return what the system says, in both languages where it is common."""
-    said = error.strerror or type(error).__name__
+    said = error.strerror or str(error) or type(error).__name__
     return _REASONS.get(error.errno or 0, Text(said, said))

@@ -45,6 +45,8 @@ STATUS: dict[str, Any] = {
             "state": "idle",
             "inhibited": True,
             "inhibited_by": "local:ann",
+            "interface_reason": {"en": "unplugged", "fr": "débranché"},
+            "audio_reason": {"en": "unplugged", "fr": "débranché"},
             "alarms": ["donor-emergency"],
             "level_dbfs": None,
         },
@@ -194,3 +196,8 @@ def test_a_talker_who_nears_the_limit_is_shown(language: Language, words: str) -
     floor = [{**STATUS["floor"][0], "near_limit": True}]
     assert words in shown({**STATUS, "floor": floor}, language)
     assert words not in shown(STATUS, language)
+
+
+def test_one_reason_of_interface_and_sound_is_said_once() -> None:
+    assert shown(STATUS, Language.EN).count("unplugged") == 1
+    assert shown(STATUS, Language.FR).count("débranché") == 1

@@ -17,13 +17,14 @@ from radiobridge.model.interface import (
     UnkeyCause,
     Unkeyed,
 )
+from radiobridge.text import Text
 
 EVENTS: list[InterfaceEvent] = [
     CorChanged(active=True, at=1.5),
     CorChanged(active=False, at=1.5),
     *(KeyAnswered(answer=answer, at=2.0, detail="é") for answer in KeyAnswer),
     *(Unkeyed(cause=cause, at=3.25) for cause in UnkeyCause),
-    DeviceLost(reason="/dev/ttyUSB0: gone", at=4.0),
+    DeviceLost(reason=Text("/dev/ttyUSB0: gone", "/dev/ttyUSB0 : parti"), at=4.0),
     DeviceBack(at=4.5),
     ChannelReported(channel="010012", at=5.0),
     RadioAlarm(kind="donor-emergency", active=True, at=6.0, detail="switch"),
@@ -52,12 +53,12 @@ def test_settings_and_rates_arrive() -> None:
     assert protocol.rate_of(protocol.unpack(protocol.pack_rate(2, 0.0, 8000))) == 8000
 
 
-@given(st.text(max_size=600))
-def test_any_reason_of_a_driver_can_be_told(reason: str) -> None:
-    event = DeviceLost(reason=reason, at=0.0)
+@given(st.text(max_size=600), st.text(max_size=600))
+def test_any_reason_of_a_driver_can_be_told(en: str, fr: str) -> None:
+    event = DeviceLost(reason=Text(en, fr), at=0.0)
     told = protocol.event_of(protocol.unpack(protocol.pack_event(0, 0, event)))
     assert isinstance(told, DeviceLost)
-    assert len(told.reason) <= 400
+    assert max(map(len, told.reason)) <= 400
 
 
 @given(st.binary(max_size=200))

@@ -49,6 +49,6 @@ async def test_the_device_comes_while_it_is_waited_for() -> None:
 async def test_a_device_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice, "OPEN_S", 0.0)
     device = line()
-    device.event(0, DeviceLost(reason="unplugged", at=time.monotonic()))
+    device.event(0, DeviceLost(reason=Text("unplugged", "débranché"), at=time.monotonic()))
     with pytest.raises(DriverError, match="unplugged"):
         await KeyerVoice(device).open(Sink())

@@ -20,6 +20,7 @@ from radiobridge.services.outgoing import Outgoing
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.timer import OneTimer
 from radiobridge.services.uplink import Uplink, UplinkPorts
+from radiobridge.text import Text
 from tests.services.fakes import FakeAudio, FakeLine, Played
 from tests.services.virtual_time import now
 from tests.services.voices import RATE, loud
@@ -64,7 +65,7 @@ class Radio:
         self.line.tell(CorChanged(active=active, at=now()))
 
     def lose_interface(self) -> None:
-        self.line.tell(DeviceLost(reason="unplugged", at=now()))
+        self.line.tell(DeviceLost(reason=Text("unplugged", "débranché"), at=now()))
 
     def find_interface(self) -> None:
         self.line.tell(DeviceBack(at=now()))

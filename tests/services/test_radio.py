@@ -216,7 +216,10 @@ async def test_a_lost_interface_unkeys_and_what_comes_after_its_return_is_played
     radio.lose_interface()
     assert radio.line.changes() == ["key", "unkey"]
     assert radio.runner.status()["interface"] == "lost"
-    assert radio.runner.status()["interface_reason"] == "unplugged"
+    assert radio.runner.status()["interface_reason"] == {
+        "en": "unplugged",
+        "fr": "débranché",
+    }
     await radio.play(spurt(20, of=claim(start_ms=2000)))
     assert radio.line.changes() == ["key", "unkey"]
     assert bench.reasons() == ["lost", "lost"]

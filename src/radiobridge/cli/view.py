@@ -164,9 +164,8 @@ def _radio_notes(rows: Iterable[Json], language: Language) -> Iterator[Styled]:
 
 def _notes(row: Json, language: Language) -> Iterator[str]:
     """Yield what an operator should know of a radio that is not simply at work."""
-    for key in ("interface_reason", "audio_reason"):
-        if reason := plain(row.get(key), language):
-            yield reason
+    reasons = (plain(row.get(key), language) for key in ("interface_reason", "audio_reason"))
+    yield from dict.fromkeys(reason for reason in reasons if reason)
     if by := plain(row.get("inhibited_by"), language):
         yield Text(f"inhibited by {by}", f"interdite par {by}").to(language)
     if row.get("channel_expected") and "wrong-channel" in _list(row.get("alarms")):

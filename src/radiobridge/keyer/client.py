@@ -35,6 +35,7 @@ from radiobridge.keyer.protocol import (
 from radiobridge.keyer.remote_line import RemoteLine
 from radiobridge.keyer.voice import KeyerVoice
 from radiobridge.model.ids import RadioName
+from radiobridge.text import Text
 
 DEFAULT_TIME_OUT_S = 60.0
 FENCE_S = 1.0
@@ -194,12 +195,12 @@ class KeyerClient:
             _abandon(await spawning)
             raise
 
-    def _died(self, reason: str) -> None:
+    def _died(self, reason: Text) -> None:
         """The process is gone or of no use: everything is unkeyed by its end."""
         process = self._process
         self._drop()
         if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(_no_start(reason, reason))
+            self._ready.set_exception(_no_start(*reason))
             return
         if self._closing.is_set():
             for line in self._lines:
@@ -207,8 +208,8 @@ class KeyerClient:
             self._closed.set()
             return
         for line in self._lines:
-            line.gone("keyer: " + reason)
-        _log.error("keyer-ended", pid=process.pid if process else None, reason=reason)
+            line.gone(Text(f"keyer: {reason.en}", f"processus d'émission : {reason.fr}"))
+        _log.error("keyer-ended", pid=process.pid if process else None, reason=reason.en)
         if time.monotonic() - self._up_at > RESTART_S[-1]:
             self._failures = 0
         if self._restarting is None or self._restarting.done():
@@ -260,9 +261,9 @@ class KeyerClient:
         now = time.monotonic()
         silent_s = KEYED_SILENT_S if live else SILENT_S
         if self._ping_at is not None and now - self._ping_at > silent_s:
-            self._died("does not answer")
+            self._died(Text("does not answer", "ne répond pas"))
         elif any(line.unkey_overdue(now, UNKEY_S) for line in self._lines):
-            self._died("does not confirm that it unkeyed")
+            self._died(Text("does not confirm that it unkeyed", "ne confirme pas la coupure"))
         elif self._ping_at is None:
             self._ping_at = now
             self._send(pack(Kind.PING, 0, 0, now))
@@ -276,14 +277,14 @@ class KeyerClient:
         try:
             self._sock.send(raw, socket.MSG_NOSIGNAL)
         except OSError as error:
-            reason = "takes no orders" if isinstance(error, BlockingIOError) else "ended"
+            reason = _DEAF if isinstance(error, BlockingIOError) else _ENDED
             self._loop.call_soon(self._give_up, self._sock, reason)
             if self._process is not None and not self._closing.is_set():
                 self._process.kill()
             return False
         return True
 
-    def _give_up(self, sock: socket.socket, reason: str) -> None:
+    def _give_up(self, sock: socket.socket, reason: Text) -> None:
         if self._sock is sock:
             self._died(reason)
 
@@ -298,7 +299,7 @@ class KeyerClient:
             except OSError:
                 raw = b""
             if not raw:
-                self._died("ended")
+                self._died(_ENDED)
                 return
             self._take(unpack(raw))
 
@@ -333,6 +334,10 @@ class KeyerClient:
         return ConfigError(
             f"radios.{name}.interface: {words['en']}", f"radios.{name}.interface: {words['fr']}"
         )
+
+
+_ENDED = Text("ended", "s'est terminé")
+_DEAF = Text("takes no orders", "ne prend plus d'ordres")
 
 
 def _no_start(en: str, fr: str) -> DriverError:

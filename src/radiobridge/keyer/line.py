@@ -27,8 +27,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from radiobridge.errors import RadioBridgeError
 from radiobridge.keyer.protocol import LEASE_S, Kind, pack, pack_event
 from radiobridge.model.interface import (
+    NOT_OPEN,
     CorChanged,
     DeviceBack,
     DeviceLost,
@@ -39,6 +41,7 @@ from radiobridge.model.interface import (
     Unkeyed,
 )
 from radiobridge.spi import RadioInterface, VoiceInterface
+from radiobridge.text import Text
 
 CONFIRM_S = 0.28
 """How long a device may take to unkey before the keyer ends itself."""
@@ -102,7 +105,7 @@ class Line:
         self._frames: deque[bytes] = deque(maxlen=_VOICE_QUEUE)
         self._open = False
         self._cor = False
-        self._reason = "not open yet"
+        self._reason = NOT_OPEN
         self._missed = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller = select.poll()
@@ -217,7 +220,7 @@ class Line:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - third-party drivers: whatever it is, unkey
-            self._lost(str(error) or type(error).__name__)
+            self._lost(_words(error))
             return False
         return True
 
@@ -331,12 +334,12 @@ class Line:
         if order.over_at() <= now:
             self._report_serial(order.serial, Unkeyed(cause=order.why(), at=now))
             return
-        failed = KeyAnswered(answer=KeyAnswer.FAILED, at=now, detail=self._reason)
+        failed = KeyAnswered(answer=KeyAnswer.FAILED, at=now, detail=self._reason.en)
         self._report_serial(order.serial, failed)
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: Text) -> None:
         was_open = self._open
-        first = self._reason == "not open yet"
+        first = self._reason == NOT_OPEN
         changed = reason != self._reason
         self._reason = reason
         self._close_device(UnkeyCause.DEVICE)
@@ -363,3 +366,11 @@ class Line:
         with self._reporting:
             if not self._send(pack_event(self._index, serial, event)):
                 self._missed = True
+
+
+def _words(error: Exception) -> Text:
+    """Return what to say of a device whose driver raised `error`."""
+    if isinstance(error, RadioBridgeError):
+        return error.text
+    said = str(error) or type(error).__name__
+    return Text(said, said)

@@ -36,6 +36,7 @@ from radiobridge.model.interface import (
     UnkeyCause,
     Unkeyed,
 )
+from radiobridge.text import Text
 
 LEASE_S = 0.2
 """How long PTT is held after the last KEY or RENEW was made."""
@@ -147,7 +148,8 @@ def pack_event(radio: int, serial: int, event: InterfaceEvent) -> bytes:
         case Unkeyed():
             return pack(Kind.UNKEYED, radio, serial, event.at, bytes([_CAUSES.index(event.cause)]))
         case DeviceLost():
-            return pack(Kind.LOST, radio, serial, event.at, _text(event.reason))
+            body = _text(event.reason.en) + b"\0" + _text(event.reason.fr)
+            return pack(Kind.LOST, radio, serial, event.at, body)
         case DeviceBack():
             return pack(Kind.BACK, radio, serial, event.at)
         case ChannelReported():
@@ -190,11 +192,16 @@ def _alarm(message: Message) -> InterfaceEvent:
     return RadioAlarm(kind=kind, active=message.body[0] == 1, at=message.at, detail=detail)
 
 
+def _lost(message: Message) -> InterfaceEvent:
+    en, _, fr = message.body.decode().partition("\0")
+    return DeviceLost(reason=Text(en, fr), at=message.at)
+
+
 _READERS: dict[Kind, Callable[[Message], InterfaceEvent]] = {
     Kind.COR: _cor,
     Kind.ANSWERED: _answered,
     Kind.UNKEYED: _unkeyed,
-    Kind.LOST: lambda m: DeviceLost(reason=m.body.decode(), at=m.at),
+    Kind.LOST: _lost,
     Kind.BACK: lambda m: DeviceBack(at=m.at),
     Kind.CHANNEL: lambda m: ChannelReported(channel=m.body.decode(), at=m.at),
     Kind.ALARM: _alarm,

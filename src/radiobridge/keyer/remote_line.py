@@ -7,6 +7,7 @@ from collections.abc import Callable
 from radiobridge.errors import LocalProtocolError
 from radiobridge.keyer.protocol import Kind, Message, pack
 from radiobridge.model.interface import (
+    NOT_OPEN,
     ChannelReported,
     CorChanged,
     DeviceBack,
@@ -18,6 +19,7 @@ from radiobridge.model.interface import (
     Unkeyed,
 )
 from radiobridge.spi import InterfaceSink
+from radiobridge.text import Text
 
 
 class RemoteLine:
@@ -64,9 +66,9 @@ class RemoteLine:
         return isinstance(self._device, DeviceBack)
 
     @property
-    def lost_reason(self) -> str:
+    def lost_reason(self) -> Text:
         """Return why the device cannot be used."""
-        return self._device.reason if isinstance(self._device, DeviceLost) else "not open yet"
+        return self._device.reason if isinstance(self._device, DeviceLost) else NOT_OPEN
 
     @property
     def live(self) -> bool:
@@ -126,7 +128,7 @@ class RemoteLine:
         if isinstance(event, DeviceBack | DeviceLost):
             self.device_changed()
 
-    def gone(self, reason: str) -> None:
+    def gone(self, reason: Text) -> None:
         """The keyer process ended: its devices are closed, nothing is keyed."""
         now = time.monotonic()
         self.released()
@@ -141,7 +143,9 @@ class RemoteLine:
         return self._send(pack(kind, self._index, self._serial, time.monotonic()))
 
     def _cannot(self, serial: int) -> None:
-        failed = KeyAnswered(answer=KeyAnswer.FAILED, at=time.monotonic(), detail=self.lost_reason)
+        failed = KeyAnswered(
+            answer=KeyAnswer.FAILED, at=time.monotonic(), detail=self.lost_reason.en
+        )
         self.event(serial, failed)
 
     def _released(self, serial: int, cause: UnkeyCause) -> None:

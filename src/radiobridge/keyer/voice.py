@@ -10,7 +10,6 @@ from radiobridge.keyer.protocol import Message
 from radiobridge.keyer.remote_line import RemoteLine
 from radiobridge.model.voice import FRAME_S, PcmFrame
 from radiobridge.spi import AudioSink
-from radiobridge.text import Text
 
 MAX_QUEUED_S = 0.5
 STALE_S = 0.5
@@ -47,7 +46,7 @@ class KeyerVoice:
                 async with asyncio.timeout(end - time.monotonic()):
                     await changed.wait()
             except TimeoutError:
-                raise DriverError(self._line.lost_reason, self._line.lost_reason) from None
+                raise DriverError(*self._line.lost_reason) from None
         self._sink = sink
         self._played_at = 0.0
         self._line.device_changed = self._device_changed
@@ -86,5 +85,4 @@ class KeyerVoice:
         sink = self._sink
         if sink is not None and not self._line.device_open:
             self._sink = None
-            reason = self._line.lost_reason
-            sink.audio_lost(Text(reason, reason))
+            sink.audio_lost(self._line.lost_reason)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from radiobridge.text import Text
+
 
 class KeyAnswer(Enum):
     """How a request to transmit was answered."""
@@ -57,11 +59,14 @@ class Unkeyed:
     at: float
 
 
+NOT_OPEN = Text("not open yet", "pas encore ouvert")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLost:
     """The interface device cannot be used; the keyer retries."""
 
-    reason: str
+    reason: Text
     at: float
 
 

@@ -21,6 +21,7 @@ from radiobridge.media.mdc1200 import MdcPacket
 from radiobridge.media.signalling import Signal
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import (
+    NOT_OPEN,
     ChannelReported,
     CorChanged,
     DeviceBack,
@@ -52,15 +53,13 @@ _DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAI
 WRONG_CHANNEL = "wrong-channel"
 """The alarm of a radio that is not on its channel."""
 
-_NOT_OPEN = Text("not open yet", "pas encore ouvert")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """What works on a radio, for people."""
 
-    interface_lost: str | None = "not open yet"
-    audio_lost: Text | None = _NOT_OPEN
+    interface_lost: Text | None = NOT_OPEN
+    audio_lost: Text | None = NOT_OPEN
     cor: bool = False
     stuck: bool = False
     holds: Holds = field(default_factory=lambda: NOTHING)
@@ -172,7 +171,7 @@ class RadioRunner:
             self._log.info("unkeyed", cause=event.cause.value)
             self._down.unkeyed(event.cause, now)
         elif isinstance(event, DeviceLost):
-            self._log.warning("interface-lost", reason=event.reason)
+            self._log.warning("interface-lost", reason=event.reason.en)
             self._change(interface_lost=event.reason)
             self._lose_cor(now)
             self._devices_changed()
@@ -367,7 +366,9 @@ class RadioRunner:
             "name": str(self.name),
             "talkgroup": str(self.talkgroup),
             "interface": "up" if condition.interface_lost is None else "lost",
-            "interface_reason": condition.interface_lost,
+            "interface_reason": condition.interface_lost._asdict()
+            if condition.interface_lost
+            else None,
             "audio": "up" if condition.audio_lost is None else "lost",
             "audio_reason": condition.audio_lost._asdict() if condition.audio_lost else None,
             "cor": condition.cor,

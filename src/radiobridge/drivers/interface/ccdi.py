@@ -21,9 +21,10 @@ from typing import Any, Self
 import serial
 
 from radiobridge.drivers.interface import settings as read
-from radiobridge.drivers.interface.port import Port, descriptor, failed, open_port
+from radiobridge.drivers.interface.port import Port, because, descriptor, failed, open_port
 from radiobridge.errors import ConfigError
 from radiobridge.model.interface import (
+    NOT_OPEN,
     ChannelReported,
     CorChanged,
     InterfaceEvent,
@@ -33,6 +34,7 @@ from radiobridge.model.interface import (
     UnkeyCause,
     Unkeyed,
 )
+from radiobridge.text import Text
 from radiobridge.wire import ccdi
 
 PRESS_EIGHTHS = 4
@@ -55,6 +57,14 @@ LOCAL_POLL_S = 0.1
 REMOTE_POLL_S = 0.005
 
 _CONSTANT = 9
+
+_SILENT = Text("the radio does not answer", "la radio ne répond pas")
+_NO_ANSWER = Text(
+    "the radio does not answer a key request", "la radio ne répond pas à une demande d'émission"
+)
+_NOT_OFF = Text(
+    "the radio does not confirm PTT off", "la radio ne confirme pas la fin de l'émission"
+)
 
 
 class CcdiInterface:
@@ -116,7 +126,7 @@ class CcdiInterface:
         for command in (ccdi.PTT_OFF, ccdi.PROGRESS_ON, ccdi.CHANNEL_PROGRESS_ON, ccdi.QUERY_MODEL):
             self._write(command)
         if not self._answered(OPEN_S):
-            raise failed(self._device, "the radio does not answer")
+            raise failed(self._device, _SILENT)
 
     def fileno(self) -> int | None:
         """Return the descriptor of the serial line, None for a remote one."""
@@ -147,14 +157,14 @@ class CcdiInterface:
             self._write(ccdi.PTT_OFF)
             if self._answered(UNKEY_TRY_S) and (self._released or not self._off_refused):
                 return
-        raise failed(self._device, "the radio does not confirm PTT off")
+        raise failed(self._device, _NOT_OFF)
 
     def poll(self) -> Iterable[InterfaceEvent]:
         """Return what the radio has said."""
         now = time.monotonic()
         self._receive(now)
         if self._asked_at is not None and now - self._asked_at > ANSWER_S:
-            raise failed(self._device, "the radio does not answer a key request")
+            raise failed(self._device, _NO_ANSWER)
         self._check_alive(now)
         if self._off_by is not None and now > self._off_by:
             self._off_by = None
@@ -180,21 +190,25 @@ class CcdiInterface:
 
     def _write(self, command: bytes) -> None:
         if self._port is None:
-            raise failed(self._device, "is not open")
+            raise failed(self._device, NOT_OPEN)
         self._unanswered += 1
         self._released = False
         try:
             self._port.write(command)
         except (OSError, serial.SerialException) as error:
-            raise failed(self._device, f"cannot be written: {error}") from error
+            raise failed(
+                self._device, because("cannot be written", "ne peut être écrit", error)
+            ) from error
 
     def _receive(self, now: float) -> None:
         if self._port is None:
-            raise failed(self._device, "is not open")
+            raise failed(self._device, NOT_OPEN)
         try:
             data = self._port.read(512)
         except (OSError, serial.SerialException) as error:
-            raise failed(self._device, f"cannot be read: {error}") from error
+            raise failed(
+                self._device, because("cannot be read", "ne peut être lu", error)
+            ) from error
         for item in self._reader.feed(data) if data else ():
             self._heard_at = now
             if isinstance(item, ccdi.Prompt):
@@ -320,7 +334,7 @@ class CcdiInterface:
         else:
             asked = self._alive_at is not None and now - self._alive_at > ALIVE_ANSWER_S
         if asked:
-            raise failed(self._device, "the radio does not answer")
+            raise failed(self._device, _SILENT)
         if self._pressed_at is None and self._alive_at is None and silent > ALIVE_S:
             self._alive_at = now
             self._write(ccdi.QUERY_MODEL)

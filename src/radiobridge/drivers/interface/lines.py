@@ -23,9 +23,10 @@ from typing import Any, NamedTuple, Self
 import serial
 
 from radiobridge.drivers.interface import settings as read
-from radiobridge.drivers.interface.port import Port, RemotePort, failed, open_port
+from radiobridge.drivers.interface.port import Port, RemotePort, because, failed, open_port
 from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import (
+    NOT_OPEN,
     CorChanged,
     InterfaceEvent,
     KeyAnswer,
@@ -33,11 +34,14 @@ from radiobridge.model.interface import (
     UnkeyCause,
     Unkeyed,
 )
+from radiobridge.text import Text
 
 POLL_S = 0.004
 ALIVE_POLL_S = 0.05
 MODEM_STATE_S = 2.0
 """A remote port must have told its input lines that long after it was opened."""
+
+_GONE = Text("the connection is gone", "la connexion est perdue")
 
 
 class PttWiring(NamedTuple):
@@ -188,7 +192,7 @@ class LinesInterface:
         events, self._events = self._events, []
         port = self._port
         if isinstance(port, RemotePort) and not port.alive():
-            raise failed(self._device, "the connection is gone")
+            raise failed(self._device, _GONE)
         active = self._cor_active()
         if active is not None and active != self._cor:
             self._cor = active
@@ -252,7 +256,9 @@ class LinesInterface:
             else:
                 port.rts = level
         except (OSError, ValueError, serial.SerialException) as error:
-            raise failed(self._device, f"{line} cannot be set: {error}") from error
+            raise failed(
+                self._device, because(f"{line} cannot be set", f"{line} ne peut être réglée", error)
+            ) from error
 
     def _read_line(self, line: str) -> bool:
         port = self._opened()
@@ -267,11 +273,13 @@ class LinesInterface:
                 case _:
                     return bool(port.ri)
         except (OSError, ValueError, serial.SerialException) as error:
-            raise failed(self._device, f"{line} cannot be read: {error}") from error
+            raise failed(
+                self._device, because(f"{line} cannot be read", f"{line} ne peut être lue", error)
+            ) from error
 
     def _opened(self) -> Port:
         if self._port is None:
-            raise failed(self._device, "is not open")
+            raise failed(self._device, NOT_OPEN)
         return self._port
 
 

@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 import serial
 from serial import rfc2217
 
-from radiobridge.errors import DriverError
+from radiobridge.errors import DriverError, os_reason
+from radiobridge.text import Text
 
 Port: TypeAlias = "serial.Serial | RemotePort"
 """A port, local or remote; other pyserial URLs behave as a local one."""
@@ -98,15 +99,21 @@ def open_port(device: str, baud: int, *, dtr: bool, rts: bool) -> Port:
         port.rts = rts
         port.open()
     except (OSError, ValueError, serial.SerialException) as error:
-        raise failed(device, f"cannot be opened: {error}") from error
+        raise failed(device, because("cannot be opened", "ne peut être ouvert", error)) from error
     if not isinstance(port, RemotePort):
         _ours_alone(port.fileno())
     return port
 
 
-def failed(device: str, why: str) -> DriverError:
+def failed(device: str, why: Text) -> DriverError:
     """Return the error of a device."""
-    return DriverError(f"{device}: {why}", f"{device} : {why}")
+    return DriverError(f"{device}: {why.en}", f"{device} : {why.fr}")
+
+
+def because(en: str, fr: str, error: Exception) -> Text:
+    """Return what failed, and what the system says of it."""
+    reason = os_reason(error) if isinstance(error, OSError) else Text(str(error), str(error))
+    return Text(f"{en}: {reason.en}", f"{fr} : {reason.fr}")
 
 
 def descriptor(port: Port) -> int | None:

@@ -22,9 +22,11 @@ from typing import Any, Self
 import numpy as np
 
 from radiobridge.drivers.interface import settings as read
+from radiobridge.drivers.interface.port import because, failed
 from radiobridge.errors import DriverError, RemoteProtocolError
-from radiobridge.model.interface import CorChanged, InterfaceEvent, KeyAnswer, KeyAnswered
+from radiobridge.model.interface import NOT_OPEN, CorChanged, InterfaceEvent, KeyAnswer, KeyAnswered
 from radiobridge.model.voice import PcmFrame
+from radiobridge.text import Text
 from radiobridge.wire import usrp
 
 SILENCE_S = 0.045
@@ -85,7 +87,7 @@ class UsrpInterface:
                 self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
             self._socket.bind(self._listen)
         except OSError as error:
-            raise self._failed(f"cannot be opened: {error}") from error
+            raise self._failed(because("cannot be opened", "ne peut être ouvert", error)) from error
         self._probe(time.monotonic())
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
@@ -163,24 +165,26 @@ class UsrpInterface:
 
     def _send(self, raw: bytes) -> None:
         if self._socket is None:
-            raise self._failed("is not open")
+            raise self._failed(NOT_OPEN)
         try:
             self._socket.sendto(raw, self._peer)
         except BlockingIOError:
             return
         except OSError as error:
-            raise self._failed(f"cannot be reached: {error}") from error
+            raise self._failed(because("cannot be reached", "est injoignable", error)) from error
 
     def _receive(self, now: float) -> None:
         if self._socket is None:
-            raise self._failed("is not open")
+            raise self._failed(NOT_OPEN)
         for _ in range(_BATCH):
             try:
                 raw, sender = self._socket.recvfrom(usrp.MAX_PACKET + 1)
             except BlockingIOError:
                 return
             except OSError as error:
-                raise self._failed(f"cannot be reached: {error}") from error
+                raise self._failed(
+                    because("cannot be reached", "est injoignable", error)
+                ) from error
             if sender[0] == self._peer[0]:
                 self._take(raw, now)
 
@@ -201,9 +205,9 @@ class UsrpInterface:
             self._cor = active
             self._events.append(CorChanged(active=active, at=now))
 
-    def _failed(self, why: str) -> DriverError:
+    def _failed(self, why: Text) -> DriverError:
         host, port = self._peer_setting
-        return DriverError(f"usrp {host}:{port}: {why}", f"usrp {host}:{port} : {why}")
+        return failed(f"usrp {host}:{port}", why)
 
 
 def _resolve(address: tuple[str, int]) -> tuple[str, int]:

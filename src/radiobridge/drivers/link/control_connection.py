@@ -152,6 +152,9 @@ def cause_of(error: BaseException) -> BaseException:
 
 
 def refusal_of(error: BaseException) -> int | None:
-    """Return the MQTT 5 reason code of a broker that refused, if it gave one."""
+    """Return the MQTT 5 reason code of a broker that refused, if it gave one.
+
+    0x80 says nothing, and paho makes it up for a connection that broke.
+    """
     code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
-    return code.value if isinstance(code, ReasonCode) and code.value >= 0x80 else None
+    return code.value if isinstance(code, ReasonCode) and code.value > 0x80 else None

@@ -6,7 +6,7 @@ CONNACK and DISCONNECT reason codes: MQTT 5.0, sections 3.2.2.2 and 3.14.2.1.
 import socket
 import ssl
 
-from radiobridge.errors import RadioBridgeError
+from radiobridge.errors import RadioBridgeError, os_reason
 from radiobridge.text import Text
 
 _REFUSED = {
@@ -24,16 +24,19 @@ _REFUSED = {
     0x89: ("it is busy", "il est surchargé"),
     0x8A: ("this client is banned", "ce client est banni"),
     0x8B: ("it is shutting down", "il s'arrête"),
-    0x8D: ("it heard nothing from us in time", "il n'a rien reçu de nous à temps"),
     0x8E: (
         "another connection uses the same client id",
         "une autre connexion utilise le même identifiant de client",
     ),
 }
 
+_KEEPALIVE = 0x8D
+
 
 def refused(address: str, code: int) -> Text:
     """Say that the broker refused or ended the connection with an MQTT 5 reason code."""
+    if code == _KEEPALIVE:  # said by the broker, or made up by paho when the broker is silent
+        return silent(address)
     en, fr = _REFUSED.get(code, (f"reason code 0x{code:02x}", f"code de raison 0x{code:02x}"))
     return Text(f"broker {address} refused: {en}", f"le courtier {address} a refusé : {fr}")
 
@@ -100,8 +103,9 @@ def reason_of(error: BaseException, address: str) -> Text:
     if isinstance(error, TimeoutError):
         return silent(address)
     if isinstance(error, OSError) and error.strerror:
+        why = os_reason(error)
         return Text(
-            f"broker {address} cannot be reached: {error.strerror}",
-            f"le courtier {address} est injoignable : {error.strerror}",
+            f"broker {address} cannot be reached: {why.en}",
+            f"le courtier {address} est injoignable : {why.fr}",
         )
     return closed(address)
