@@ -103,9 +103,9 @@ def reason_of(error: BaseException, address: str) -> Text:
     if isinstance(error, TimeoutError):
         return silent(address)
     if isinstance(error, OSError) and error.strerror:
-        why = os_reason(error)
+        said = os_reason(error)
         return Text(
-            f"broker {address} cannot be reached: {why.en}",
-            f"le courtier {address} est injoignable : {why.fr}",
+            f"broker {address} cannot be reached: {said.en}",
+            f"le courtier {address} est injoignable : {said.fr}",
         )
     return closed(address)
