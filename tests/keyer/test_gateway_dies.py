@@ -55,7 +55,7 @@ async def gateway(devices: Radios, mode: str = "renew") -> AsyncIterator[Gateway
         mode,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        process_group=0,
     )
     try:
         assert process.stdout is not None
@@ -89,6 +89,14 @@ async def gone(pid: int) -> None:
             time.sleep(0.01)
 
     await asyncio.to_thread(wait)
+
+
+def guard_of(keyer: int) -> int:
+    return int(Path(f"/proc/{keyer}/task/{keyer}/children").read_text())
+
+
+def open_files(pid: int) -> list[str]:
+    return [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def _runs(pid: int) -> bool:
@@ -166,6 +174,59 @@ async def test_a_stopped_keyer_is_killed_by_the_gateway(devices: Radios) -> None
         for radio in ALL:
             await went_off(devices, radio, at)
         await gone(process.keyer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+async def test_a_stopped_keyer_is_killed_by_its_guard_when_the_gateway_cannot(
+    devices: Radios, number: signal.Signals
+) -> None:
+    """Nobody is left to renew, to unkey or to kill but the guard: a line would stay keyed."""
+    async with gateway(devices) as process:
+        os.kill(process.keyer, signal.SIGSTOP)
+        at = process.kill(number)
+        assert await went_off(devices, LINES, at) <= UNKEY_S
+        assert devices.history[LINES].of("PTT")[1].cause == "disconnect"
+        assert await went_off(devices, USRP, at) <= UNKEY_S
+        assert await went_off(devices, CCDI, at) <= PRESS_S + 0.02
+        await gone(process.keyer)
+
+
+async def test_a_gateway_stopped_from_its_terminal_is_unkeyed_by_the_lease(devices: Radios) -> None:
+    """Ctrl-Z stops a whole process group, but not the keyer in it."""
+    async with gateway(devices) as process:
+        at = time.monotonic()
+        os.killpg(process.process.pid, signal.SIGTSTP)
+        for radio in ALL:
+            assert await went_off(devices, radio, at) <= UNKEY_S
+        assert devices.history[LINES].of("PTT")[1].cause == "client"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_keyer_without_its_guard_unkeys_and_ends(
+    devices: Radios, number: signal.Signals
+) -> None:
+    async with gateway(devices) as process:
+        guard = guard_of(process.keyer)
+        at = time.monotonic()
+        os.kill(guard, number)
+        if number is signal.SIGTERM:
+            await asyncio.sleep(2 * UNKEY_S)
+            assert not any(log.of("PTT")[1:] for log in devices.history.values())
+            os.kill(guard, signal.SIGKILL)
+            at = time.monotonic()
+        for radio in ALL:
+            assert await went_off(devices, radio, at) <= UNKEY_S
+        await gone(process.keyer)
+
+
+async def test_the_guard_ends_with_its_keyer_and_holds_no_device(devices: Radios) -> None:
+    async with gateway(devices) as process:
+        guard = guard_of(process.keyer)
+        held = open_files(guard)
+        assert sorted(held)[:3] == ["/dev/null"] * 3
+        assert [name.partition(":")[0] for name in sorted(held)[3:]] == ["pipe"]
+        os.kill(process.keyer, signal.SIGKILL)
+        await gone(guard)
 
 
 async def test_a_signal_to_the_keyer_alone_unkeys_and_it_ends_when_its_socket_does(

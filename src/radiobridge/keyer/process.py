@@ -8,11 +8,13 @@ ends a transmission, each without help of the others:
 3. a thread does not unkey its device in time: the main thread ends the process, and the kernel
    closes the devices, which drops their lines;
 4. the main thread itself hangs while a radio is keyed: the kernel's interval timer ends the
-   process (SIGALRM with its default action, which needs no code of ours to run).
+   process (SIGALRM with its default action, which needs no code of ours to run);
+5. the whole process is stopped: its guard (`keyer.guard`), or the gateway, kills it.
 
 SIGTERM and SIGINT (Ctrl-C reaches the whole process group) unkey at once, but the process stays
 until the gateway closes the socket, five seconds at most. No asyncio, no network of its own, no
-writing to terminals; opening a device never keys.
+writing to terminals, and no stop from them (Ctrl-Z stops the gateway alone, and the lease runs
+out); opening a device never keys.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from typing import Any
 
 from radiobridge.drivers.registry import Group, load
 from radiobridge.errors import LocalProtocolError, RadioBridgeError
+from radiobridge.keyer.guard import Guard
 from radiobridge.keyer.line import EXIT_BUG, EXIT_UNCONFIRMED, Line
 from radiobridge.keyer.protocol import (
     MAX_MESSAGE,
@@ -58,8 +61,10 @@ _BATCH = 64
 class Keyer:
     """The main thread's side: socket, lines, watchdog."""
 
-    def __init__(self, sock: socket.socket, parent: int) -> None:
+    def __init__(self, sock: socket.socket, parent: int, guard: Guard) -> None:
         self._sock = sock
+        self._guard = guard
+        self._guarded = True
         self._parent = parent
         self._lines: list[Line] = []
         self._end_at: float | None = None
@@ -72,11 +77,12 @@ class Keyer:
         serving = True
         while serving:
             busy = any(line.busy() for line in self._lines)
-            self._guard(hang=busy)
+            self._alarm(hang=busy)
+            self._mark(busy=busy)
             if poller.poll((_BUSY_TURN_S if busy else _TURN_S) * 1000):
                 serving = self._read()
             self._watch()
-            serving = serving and not self._must_end()
+            serving = serving and self._guarded and not self._must_end()
         self._close()
 
     def told_to_end(self, _signal: int, _frame: FrameType | None) -> None:
@@ -90,11 +96,15 @@ class Keyer:
         late = self._end_at is not None and time.monotonic() > self._end_at
         return late or os.getppid() != self._parent
 
-    def _guard(self, *, hang: bool) -> None:
+    def _alarm(self, *, hang: bool) -> None:
         """Let the kernel watch the main thread while `hang` would matter."""
         if hang or self._armed:
             signal.setitimer(signal.ITIMER_REAL, HANG_S if hang else 0.0)
             self._armed = hang
+
+    def _mark(self, *, busy: bool) -> None:
+        """Let the guard know; without one, nothing is keyed any more."""
+        self._guarded = self._guard.mark(busy=busy) and self._guarded
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -139,9 +149,15 @@ class Keyer:
         elif message.kind is Kind.UNKEY:
             line.unkey(message.serial)
         elif message.kind is Kind.KEY:
-            line.key(message.serial, message.at)
-            if self._end_at is not None:
-                line.silence()
+            self._key(line, message)
+
+    def _key(self, line: Line, message: Message) -> None:
+        self._mark(busy=True)
+        if not self._guarded:
+            return
+        line.key(message.serial, message.at)
+        if self._end_at is not None:
+            line.silence()
 
     def _add(self, message: Message) -> None:
         now = time.monotonic()
@@ -183,10 +199,11 @@ class Keyer:
         for line in self._lines:
             line.stop()
         while not all(line.ended() for line in self._lines) and time.monotonic() < until:
-            self._guard(hang=True)
+            self._alarm(hang=True)
+            self._mark(busy=True)
             self._watch()
             time.sleep(0.005)
-        self._guard(hang=False)
+        self._alarm(hang=False)
         self.send(pack(Kind.CLOSED, 0, 0, time.monotonic()))
 
 
@@ -197,12 +214,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, required=True, help="process id of the gateway")
     options = parser.parse_args(arguments)
     sock = _isolate(options.fd)
-    keyer = Keyer(sock, options.parent)
+    gc.freeze()
+    keyer = Keyer(sock, options.parent, Guard.start())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, keyer.told_to_end)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    gc.freeze()
     code = EXIT_BUG
     try:
         keyer.run()
