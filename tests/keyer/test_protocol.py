@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from radiobridge.errors import LocalProtocolError
@@ -62,6 +62,8 @@ def test_any_reason_of_a_driver_can_be_told(en: str, fr: str) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(protocol.pack(protocol.Kind.CHANNEL, 0, 0, 0.0, b"\x80"))
+@example(protocol.pack(protocol.Kind.ANSWERED, 0, 0, 0.0))
 def test_any_packet_is_a_message_or_our_own_mistake(raw: bytes) -> None:
     try:
         message = protocol.unpack(raw)

@@ -166,8 +166,8 @@ def event_of(message: Message) -> InterfaceEvent:
         raise LocalProtocolError(f"keyer message {message.kind.name} is no event")
     try:
         return reader(message)
-    except IndexError as error:
-        raise LocalProtocolError(f"keyer message {message.kind.name} is too short") from error
+    except (IndexError, UnicodeDecodeError) as error:
+        raise LocalProtocolError(f"keyer message {message.kind.name} cannot be read") from error
 
 
 def _text(text: str) -> bytes:
