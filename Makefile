@@ -1,5 +1,6 @@
 # make demo   sets up what is needed and plays the story: two agencies, two brokers, four radios
 # make test   sets up what is needed, checks, and runs every test
+# make test ARGS="tests/core -k floor"   only these, by one pytest
 # make check  format, lint, types, layers
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -11,7 +12,7 @@ demo: .venv/run.stamp
 	@$(BIN)/radiobridge demo $(ARGS)
 
 test: .venv/dev.stamp check
-	$(BIN)/python -m pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),scripts/test)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

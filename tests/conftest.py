@@ -21,12 +21,18 @@ _NEVER_AGAIN = ("test_keys_nothing_unasked", "test_gateway_dies", "test_watchdog
 """A transmitter keyed unasked, or a keyer that does not let go: at once or not at all."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Try a test on real processes again, twice, when it failed: CI shares its two cores.
+    """Try a test on real processes again, twice, when it failed; keep those of a file together.
 
-    Such a test waits for several processes, and voice that is late for want of a core is not the
-    fault it looks for. What is broken fails three times.
+    Such a test waits for several processes on two cores that are shared, and voice that is late for
+    want of a core is not the fault it looks for. What is broken fails three times. Fixtures of a
+    file, a world for instance, live in one worker.
     """
     for item in items:
-        if item.get_closest_marker("real") and item.path.stem not in _NEVER_AGAIN:
+        if not item.get_closest_marker("real"):
+            continue
+        if item.path.stem not in _NEVER_AGAIN:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=2))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))

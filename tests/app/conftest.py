@@ -1,20 +1,35 @@
-"""One world for all tests of this folder, and nothing else between them."""
+"""One world for all tests of this folder that a worker runs, and nothing else between them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.app.figures import MEASURED, Figures
+from tests.app.figures import PROPERTY, Figures
 from tests.app.river import River
 
+_FAULTS = frozenset(
+    f"test_{name}"
+    for name in ("brokers", "keys_nothing_unasked", "kill_switch", "reload", "state", "unkeys")
+)
+"""The files about what goes wrong. They and the others have a world each when two workers run."""
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+def _world_of(item: pytest.Item) -> str:
+    return "faults" if item.path.stem in _FAULTS else "river"
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the tests of this folder together, whatever order they are in.
 
-    So their world starts once, and runs beside no other tests; those without it come first.
+    So their world starts once, and runs beside no other tests of one worker; those without it come
+    first.
     """
+    for item in items:
+        if "river" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(_world_of(item)))
+    yield
     here = Path(__file__).parent
     ours = [item for item in items if item.path.parent == here]
     if not ours:
@@ -28,15 +43,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what was measured, for people who want more than a pass."""
-    if MEASURED:
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [
+        value
+        for report in ended
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    if figures:
         terminalreporter.section("measured on whole gateways")
-        for line in MEASURED:
-            terminalreporter.write_line(line)
+        for line in figures:
+            terminalreporter.write_line(str(line))
 
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Figures:
-    return Figures(request.node.name)
+    assert isinstance(request.node, pytest.Item)
+    return Figures(request.node)
 
 
 @pytest.fixture(scope="package")

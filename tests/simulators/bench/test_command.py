@@ -31,6 +31,7 @@ def test_radios_that_do_not_exist_are_wrong_use() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.alone
 def test_help_has_an_example(tmp_path: Path) -> None:
     done = bench("--help", folder=tmp_path)
     assert done.returncode == 0
@@ -38,6 +39,7 @@ def test_help_has_an_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.alone
 def test_the_path_is_measured_and_nothing_stays_behind(tmp_path: Path) -> None:
     done = bench("--only", "path", "--spurts", "1", "--json", folder=tmp_path)
     report = json.loads(done.stdout)

@@ -22,7 +22,7 @@ from radiobridge_sim.demo.command import run_demo
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.stage import short_folder
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 LIMIT_S = 200.0
 
