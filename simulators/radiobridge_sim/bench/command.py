@@ -42,7 +42,8 @@ bench = typer.Typer(add_completion=False)
 """The command, as the entry point group `radiobridge.commands` has it."""
 
 
-@bench.command(
+@bench.callback(
+    invoke_without_command=True,
     help=say(
         "Measure what voice costs on this machine, and how late it is. Needs no hardware, broker "
         "or network: two brokers and two gateways run as processes, radios are simulated. Exit "
@@ -55,6 +56,7 @@ bench = typer.Typer(add_completion=False)
     epilog=say("Example", "Exemple") + ": radiobridge bench --spurts 40 --radios usrp,usrp",
 )
 def run_bench(
+    context: typer.Context,
     *,
     spurts: Annotated[
         int | None,
@@ -109,6 +111,8 @@ def run_bench(
     ] = None,
 ) -> None:
     """Measure; exit status 0 only if every target is met."""
+    if context.invoked_subcommand is not None:
+        return
     sides = stage.sides(radios)
     # What goes on is told on stderr, so that the result can be piped.
     progress = Progress(Console(stderr=True), lang or language())

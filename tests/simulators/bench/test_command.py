@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radiobridge.errors import ConfigError
-from radiobridge_sim.bench.command import run_bench
+from radiobridge.cli.main import WRONG_USE, run_command
 
 LIMIT_S = 100.0
 
@@ -25,9 +24,9 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_radios_that_do_not_exist_are_wrong_use() -> None:
-    with pytest.raises(ConfigError, match="ccdi,usrp"):
-        run_bench(radios="ccdi,telegraph")
+def test_radios_that_do_not_exist_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["bench", "--radios", "ccdi,telegraph"]) == WRONG_USE
+    assert "ccdi,usrp" in capsys.readouterr().err
 
 
 @pytest.mark.real
