@@ -81,6 +81,8 @@ class PhraseMeasure:
     matches: tuple[Match, ...]
     missing_ms: float
     """Holes and pieces cut out, inside the phrase."""
+    longest_gap_ms: float
+    """The longest of them and of the times put in inside speech; 0 when there is none of 10 ms."""
     shifts: tuple[Shift, ...]
     """Where the delay changes."""
     clipped_start_ms: float
@@ -136,11 +138,14 @@ def measure_phrase(said: Pcm, heard: Pcm, start: int, end: int, phrase: str = ""
     alive = np.flatnonzero(active & present)
     first, last = (int(alive[0]), int(alive[-1])) if len(alive) else (len(active), -1)
     cut = sum(-s.samples for s in shifts if s.samples < 0 and not s.in_pause)
+    holes = _holes_ms(active, present, first, last)
+    jumps = [1000.0 * abs(s.samples) / RATE for s in shifts if not s.in_pause]
     return PhraseMeasure(
         phrase=phrase,
         windows=windows,
         matches=tuple(matches),
-        missing_ms=_holes_ms(active, present, first, last) + 1000.0 * cut / RATE,
+        missing_ms=sum(holes) + 1000.0 * cut / RATE,
+        longest_gap_ms=max([*holes, *jumps], default=0.0),
         shifts=tuple(shifts),
         clipped_start_ms=BLOCK_MS * max(0, first - int(spoken[0])),
         clipped_end_ms=BLOCK_MS * max(0, int(spoken[-1]) - last),
@@ -296,15 +301,16 @@ def _present_blocks(
 
 def _holes_ms(
     active: NDArray[np.bool_], present: NDArray[np.bool_], first: int, last: int
-) -> float:
-    total = run = 0
+) -> list[float]:
+    """Return the lengths of the holes between two blocks that are there."""
+    holes, run = [], 0
     for block in range(first, last + 1):
         if active[block] and not present[block]:
             run += 1
             continue
-        total += run if run * BLOCK_MS >= HOLE_MS else 0
+        holes.append(run * BLOCK_MS)
         run = 0
-    return total * BLOCK_MS
+    return [hole for hole in holes if hole >= HOLE_MS]
 
 
 def _level_change(
@@ -322,6 +328,7 @@ def _nothing(phrase: str, windows: int, active: NDArray[np.bool_]) -> PhraseMeas
         windows=windows,
         matches=(),
         missing_ms=spoken,
+        longest_gap_ms=spoken,
         shifts=(),
         clipped_start_ms=spoken,
         clipped_end_ms=spoken,

@@ -94,6 +94,7 @@ def test_three_holes_are_three(call: Speech) -> None:
         coded[first : first + FRAME] = 0
     found = measure_phrase(call.said, call.heard(coded, 40), START, call.end)
     assert 35.0 <= found.missing_ms <= 60.0
+    assert 10.0 <= found.longest_gap_ms <= 20.0
 
 
 @pytest.mark.parametrize("clipped_ms", [20, 60, 100, 300])
@@ -120,6 +121,7 @@ def test_silence_put_into_speech_is_found(call: Speech) -> None:
     coded = np.concatenate([call.coded[:at], np.zeros(FRAME, np.int16), call.coded[at:]])
     found = measure_phrase(call.said, call.heard(coded, 40), START, call.end)
     assert found.inserted_ms == pytest.approx(20.0, abs=1.0)
+    assert found.longest_gap_ms == pytest.approx(20.0, abs=1.0)
     assert not found.whole
     assert percentile(found.lags_ms, 95) == pytest.approx(66.5, abs=0.5)
 
@@ -129,6 +131,7 @@ def test_speech_cut_out_is_missing(call: Speech) -> None:
     coded = np.concatenate([call.coded[:at], call.coded[at + FRAME :]])
     found = measure_phrase(call.said, call.heard(coded, 40), START, call.end)
     assert found.missing_ms == pytest.approx(20.0, abs=5.0)
+    assert found.longest_gap_ms == pytest.approx(20.0, abs=5.0)
     assert not found.whole
 
 

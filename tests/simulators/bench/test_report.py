@@ -34,6 +34,7 @@ def exchange(
         windows=1,
         matches=(match,),
         missing_ms=missing_ms,
+        longest_gap_ms=missing_ms,
         shifts=(),
         clipped_start_ms=0.0,
         clipped_end_ms=0.0,

@@ -25,6 +25,7 @@ def exchange(*lags_ms: float, cor_to_ptt: float | None = 10.0, missing: float = 
         windows=len(matches),
         matches=matches,
         missing_ms=missing,
+        longest_gap_ms=missing,
         shifts=(),
         clipped_start_ms=0.0,
         clipped_end_ms=0.0,
