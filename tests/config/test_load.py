@@ -59,7 +59,7 @@ def test_the_map_is_the_models(home: Home) -> None:
     assert (river.air, river.separate_coverage) == (Air.ENCRYPTED, True)
     assert river.receive == {RadioRef(WINDSOR, RadioName("tac2"))}
     assert [coverage for coverage, _ in river.transmit] == ["main", "river"]
-    assert map_.joined_with(TAC1) == {TAC1, TAC2}
+    assert set(map_.joins) == {frozenset({TAC1, TAC2})}
 
 
 def test_plans_are_terms_sorted_by_member(home: Home) -> None:

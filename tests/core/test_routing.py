@@ -105,7 +105,6 @@ def test_a_patch_of_two_agencies() -> None:
     assert routes.mutes(BP1) == {"tac1"}
     assert routes.mutes(TAC1) == frozenset()
     assert routes.sources == {BP1}
-    assert routes.voice_filters() == {"rb/1/us.cbp/+/voice/BP1"}
     assert routes.listeners(TAC1) == {OPP, CBP}
 
 

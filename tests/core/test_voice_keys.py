@@ -250,10 +250,12 @@ def test_our_own_packets_are_opened_like_all_others() -> None:
     assert opener(2) is not None
 
 
-def test_unfollowed_keys_are_forgotten_but_not_their_epochs() -> None:
+def test_keys_of_what_is_sent_no_more_are_forgotten_but_not_their_epochs() -> None:
     gateway = Gateway()
     gateway.follow(DETROIT)
-    gateway.keys.unfollow(TAC1)
+    gateway.keys.sends({TAC1, BORDER})
+    assert gateway.sending is not None
+    gateway.keys.sends({BORDER})
     assert gateway.sending is None
     opener = gateway.keys.opener(ME, TAC1)
     assert opener(1) is None

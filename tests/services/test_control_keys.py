@@ -177,3 +177,18 @@ async def test_a_withdrawal_does_not_wait_for_a_disk_to_change_the_key() -> None
     windsor.store.failing = True
     plan(windsor)
     assert sending(windsor).epoch > before.epoch
+
+
+@in_virtual_time
+async def test_a_talkgroup_that_leaves_the_map_has_no_key_and_gives_none() -> None:
+    made = await agreed(*PAIR, plan=replace(RIVER, end_ms=NOW_MS + 3 * KEY_LIFE_MS))
+    windsor = made["windsor"]
+    given = made.brokers[0].topics("key")
+    sending(windsor)
+    empty = replace(windsor.agreements.talkgroups, talkgroups={})
+    without = replace(windsor.agreements, talkgroups=empty)
+    windsor.control.replace(without, made.roster(windsor.agency))
+    assert windsor.keys.sending(TAC1) is None
+    before = {topic: made.brokers[0].retained[topic] for topic in given if "windsor" in topic}
+    await settle(KEY_LIFE_MS / 1000 + 60)
+    assert {topic: made.brokers[0].retained[topic] for topic in before} == before

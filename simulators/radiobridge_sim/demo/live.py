@@ -41,7 +41,6 @@ class Desk:
         self.world = world
         self._ears: Eavesdropper | None = None
         self._withdrawn_at = 0.0
-        self._agreed_at = 0.0
 
     def dispatcher(self, side: Side) -> Dispatcher:
         """Return who gives commands to a side's gateway."""
@@ -62,7 +61,6 @@ class Desk:
     def accept(self, side: Side, patch: PatchId) -> bool:
         """Accept what the other side proposes; tell whether it came into force on both."""
         self.dispatcher(side).run("patch", "accept", patch, "--yes")
-        self._agreed_at = time.monotonic()
         return self.in_force(patch)
 
     def agree(self, patch: PatchId) -> bool:

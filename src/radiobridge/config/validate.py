@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from radiobridge.config.explain import SILENT, explain, real_loc
-from radiobridge.config.problems import Loc, Place, Problem, dotted
+from radiobridge.config.problems import Loc, Problem, dotted
 from radiobridge.config.tree import Entry, Node
 from radiobridge.text import Text
 
@@ -36,11 +36,6 @@ class Report:
     def remark(self, node: Node, loc: Loc, en: str, fr: str) -> None:
         """Note something that an operator should look at."""
         self.remarks.append(_problem(node, loc, Text(en, fr), ()))
-
-    def file_wrong(self, path: Path, en: str, fr: str) -> None:
-        """Note an error of a whole file."""
-        place = Place(str(path), 1)
-        self.problems.append(Problem(place=place, path="", text=Text(en, fr)))
 
 
 def _problem(node: Node, loc: Loc, text: Text, prefix: Loc) -> Problem:

@@ -27,7 +27,6 @@ from typing import TypeAlias
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, RadioName, TalkgroupId
 from radiobridge.model.patch import Member, Terms
 from radiobridge.model.talkgroup import Talkgroup, TalkgroupMap
-from radiobridge.wire.topics import voice_filter
 
 _Heard: TypeAlias = Mapping[TalkgroupId, Set[TalkgroupId]]
 _Served: TypeAlias = Mapping[TalkgroupId, Talkgroup]
@@ -160,10 +159,6 @@ class Routes:
     def group_of(self, talkgroup: TalkgroupId) -> Group | None:
         """Return the floor group of a talkgroup, None when this gateway has no part in it."""
         return self._group_of.get(talkgroup)
-
-    def voice_filters(self) -> frozenset[str]:
-        """Return the MQTT filters of exactly the voice in `sources`."""
-        return frozenset(voice_filter(tg.agency, tg.name) for tg in self.sources)
 
 
 def _hears(listener: Member, source: Member) -> bool:

@@ -93,11 +93,10 @@ class VoiceKeys:
         others = frozenset(one for one in listeners if one.gateway != self._me)
         return own.follow(others, now_ms)
 
-    def unfollow(self, talkgroup: TalkgroupId) -> None:
-        """Stop sending on `talkgroup`; its keys are forgotten."""
-        own = self._own.pop(talkgroup, None)
-        if own is not None:
-            self._stored[talkgroup] = own.stored
+    def sends(self, talkgroups: Collection[TalkgroupId]) -> None:
+        """Say on which talkgroups this gateway sends; its keys of all others are forgotten."""
+        for talkgroup in [one for one in self._own if one not in talkgroups]:
+            self._stored[talkgroup] = self._own.pop(talkgroup).stored
             self._forget((self._me, talkgroup))
 
     def epoch_stored(

@@ -39,9 +39,3 @@ def level_dbfs(frame: PcmFrame) -> float:
 def peak(frame: PcmFrame) -> int:
     """Return the largest absolute sample, 0 to 32768."""
     return max(int(np.maximum.reduce(frame)), -int(np.minimum.reduce(frame)))
-
-
-def peak_dbfs(frame: PcmFrame) -> float:
-    """Return the peak of `frame` in dBFS: 0 when a sample reaches full scale."""
-    highest = peak(frame)
-    return 20.0 * math.log10(highest / FULL_SCALE) if highest else FLOOR_DBFS

@@ -48,7 +48,3 @@ class TalkgroupMap:
     talkgroups: dict[TalkgroupId, Talkgroup] = field(default_factory=dict)
     joins: tuple[frozenset[TalkgroupId], ...] = ()
     """Local joins: talkgroups of this agency that always hear each other. Disjoint."""
-
-    def joined_with(self, talkgroup: TalkgroupId) -> frozenset[TalkgroupId]:
-        """Return the local join that holds `talkgroup`, itself included."""
-        return next((j for j in self.joins if talkgroup in j), frozenset({talkgroup}))

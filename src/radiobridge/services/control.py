@@ -255,6 +255,7 @@ class ControlPlane:
             self.voice_map, self._applied = voice_map, True
             self._apply(voice_map)
         self._giving.entitled(listeners)
+        self._keys.sends(listeners)
         for talkgroup, who in listeners.items():
             self._carry_out(self._keys.follow(talkgroup, who, now_ms))
         self._carry_out(self._keys.tick(now_ms))
