@@ -1,5 +1,8 @@
 """SIGHUP takes all of a new configuration or none of it; whole processes are in tests/app."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -43,6 +46,7 @@ class FakeRunning:
         self.loaded = loaded
         self.auditor = FakeAuditor()
         self.stopped = False
+        self.misled = asyncio.Event()
         self.replaced: list[LoadedGateway] = []
         self._world = world
 
@@ -76,12 +80,15 @@ class World:
     failures: list[Exception] = field(default_factory=list)
     """What the next starts raise."""
     log: list[str] = field(default_factory=list)
+    starting: "asyncio.Queue[FakeRunning]" = field(default_factory=asyncio.Queue)
 
     async def start(self, loaded: LoadedGateway) -> FakeRunning:
         self.log.append("start")
         if self.failures:
             raise self.failures.pop(0)
-        return FakeRunning(loaded, self)
+        made = FakeRunning(loaded, self)
+        self.starting.put_nowait(made)
+        return made
 
 
 @pytest.fixture
@@ -196,6 +203,19 @@ async def test_a_start_that_fails_goes_back_to_the_old(
     assert world.log == ["stop", "start", "start"]
     assert back.loaded is old
     assert back.auditor.told == [{"error": str(error), "restarted": True}]
+
+
+async def test_a_gateway_that_began_when_the_clock_was_ahead_starts_anew(
+    home: Home, world: World
+) -> None:
+    serving = asyncio.create_task(app._serve(Path("windsor.yaml"), home.load()))
+    first = await world.starting.get()
+    first.misled.set()
+    second = await world.starting.get()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await serving == 0
+    assert world.log == ["start", "stop", "start", "stop"]
+    assert second.loaded is first.loaded
 
 
 async def test_the_old_one_is_given_time_to_start_again(

@@ -27,7 +27,7 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from radiobridge.assembly import audio_device, build_radio
+from radiobridge.assembly import audio_device, build_radio, state_folder
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.identity import check_roster, trusted_agencies
 from radiobridge.config.load import LoadedGateway, load_gateway
@@ -43,7 +43,7 @@ from radiobridge.drivers.speech import load_clips
 from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
-from radiobridge.errors import ConfigError, RadioBridgeError, os_reason
+from radiobridge.errors import RadioBridgeError
 from radiobridge.keyer.client import KeyerClient
 from radiobridge.model.ids import AgencyId, GatewayId, RadioName, TalkgroupId, parse_talkgroup
 from radiobridge.services.agreements import Agreements
@@ -109,20 +109,23 @@ async def _serve(path: Path, loaded: LoadedGateway) -> int:
     notify("READY=1")
     try:
         while True:
-            await _either(stop, reload)
+            await _any(stop, reload, running.misled)
             if stop.is_set():
                 log.info("gateway-stopping")
                 return 0
-            reload.clear()
-            running = await _reread(path, running)
+            if running.misled.is_set():
+                running = await _start_by_the_clock(running)
+            else:
+                reload.clear()
+                running = await _reread(path, running)
     finally:
         notify("STOPPING=1")
         await running.stop()
         log.info("gateway-stopped")
 
 
-async def _either(stop: asyncio.Event, reload: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in (stop, reload)]
+async def _any(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
@@ -147,10 +150,16 @@ async def _reread(path: Path, running: "Running") -> "Running":
         # Half of it may be taken: only a fresh start with the old one is all of the old one.
         _say_refused(error)
         await _stop(running)
-        return await _start_old(old, error)
+        return _went_back(await _start_old(old), error)
     log.info("configuration-reread", restarted=False)
     running.auditor.configuration()
     return running
+
+
+async def _start_by_the_clock(running: "Running") -> "Running":
+    """Start again with the time that is right: this gateway began when the clock was ahead."""
+    await _stop(running)
+    return await _start_old(running.loaded)
 
 
 async def _start_anew(loaded: LoadedGateway, running: "Running") -> "Running":
@@ -161,24 +170,24 @@ async def _start_anew(loaded: LoadedGateway, running: "Running") -> "Running":
         fresh = await Running.start(loaded)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong
         _say_refused(error)
-        return await _start_old(old, error)
+        return _went_back(await _start_old(old), error)
     log.info("configuration-reread", restarted=True)
     fresh.auditor.configuration(restarted=True)
     return fresh
 
 
-async def _start_old(old: LoadedGateway, error: Exception) -> "Running":
+async def _start_old(old: LoadedGateway) -> "Running":
     """Start with the old configuration again; raise what stops it when it does not start either.
 
     A device that has just been let go may take a moment before it can be opened again.
     """
     for _ in range(_OLD_TRIES - 1):
         try:
-            return _went_back(await Running.start(old), error)
+            return await Running.start(old)
         except Exception:
             log.exception("old-configuration-not-started")
         await asyncio.sleep(_OLD_AGAIN_S)
-    return _went_back(await Running.start(old), error)
+    return await Running.start(old)
 
 
 def _went_back(fresh: "Running", error: Exception) -> "Running":
@@ -214,6 +223,8 @@ class Running:
 
     def __init__(self, loaded: LoadedGateway, closing: AsyncExitStack) -> None:
         self.loaded = loaded
+        self.misled = asyncio.Event()
+        """The machine's clock was ahead when this gateway started: start it anew."""
         self._closing = closing
         self._lateness = Lateness()
         self._make_timer = partial(OneTimer, asyncio.get_running_loop(), lateness=self._lateness)
@@ -252,10 +263,10 @@ class Running:
     async def _start(self) -> None:
         config, me = self.loaded.config, self.loaded.config.id
         structlog.contextvars.bind_contextvars(gateway=str(me))
-        store = SqliteStateStore(_state_folder(config) / STATE_FILE)
+        store = SqliteStateStore(state_folder(config) / STATE_FILE)
         await store.open()
         self._closing.push_async_callback(store.close)
-        audit = SqliteAuditLog(_state_folder(config) / AUDIT_FILE)
+        audit = SqliteAuditLog(state_folder(config) / AUDIT_FILE)
         await audit.open()
         self._closing.push_async_callback(audit.close)
         bridge = BridgeTime(SystemClock(Synchronised(config.clock.synchronised.value)), store)
@@ -277,6 +288,7 @@ class Running:
         keepers = self._radios(config, keyer, gateway)
         self._control.decided = self._announcer(me, bridge, store).follow
         gateway.alive = partial(notify, "WATCHDOG=1")
+        gateway.misled = self.misled.set
         gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
         gateway.timer_status = self._lateness.status
         await gateway.start(_links(self.loaded), self._loopback)
@@ -466,18 +478,6 @@ def _is_busy(voice: VoicePlane, talkgroup: TalkgroupId) -> bool:
 
 def _agreements(loaded: LoadedGateway) -> Agreements:
     return Agreements(talkgroups=loaded.map, plans=loaded.plans, on_demand=loaded.on_demand)
-
-
-def _state_folder(config: GatewayConfig) -> Path:
-    try:
-        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason, path = os_reason(error), config.state
-        raise ConfigError(
-            f"state: {path} cannot be made: {reason.en}; choose another folder for `state`",
-            f"state : {path} ne peut être créé : {reason.fr}; changez le dossier de `state`",
-        ) from error
-    return config.state
 
 
 def _stored_epochs(store: SqliteStateStore) -> dict[Any, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.radio import RadioConfig
@@ -10,6 +11,7 @@ from radiobridge.core.preroll import Preroll, PrerollSettings
 from radiobridge.core.squelch import Squelch, SquelchMode, SquelchSettings
 from radiobridge.core.transmit import Transmit, TransmitSettings
 from radiobridge.drivers.registry import Group, load
+from radiobridge.errors import ConfigError, os_reason
 from radiobridge.keyer.client import KeyerClient
 from radiobridge.media.ctcss import HEARD_WITHIN_S
 from radiobridge.media.limiter import Limiter
@@ -164,3 +166,16 @@ def audio_device(
     driver = load(Group.AUDIO, radio.audio["driver"], simulation=config.simulation)
     device: AudioDevice = driver.from_settings(radio.audio)
     return device
+
+
+def state_folder(config: GatewayConfig) -> Path:
+    """Return the folder of what survives a restart; raise ConfigError where it cannot be made."""
+    try:
+        config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason, path = os_reason(error), config.state
+        raise ConfigError(
+            f"state: {path} cannot be made: {reason.en}; choose another folder for `state`",
+            f"state : {path} ne peut être créé : {reason.fr}; changez le dossier de `state`",
+        ) from error
+    return config.state

@@ -47,6 +47,25 @@ def test_slows_down_when_it_is_ahead_but_never_stops() -> None:
     assert bridge.now_ms(101.01) > bridge.now_ms(101.0)
 
 
+def test_a_battery_clock_that_was_ahead_is_found_out_and_never_stored() -> None:
+    bridge = clock(WALL + 3_600_000, synchronised=False)
+    bridge.observe(101.0, WALL + 1000, synchronised=True)
+    assert bridge.misled
+    assert not trusted(bridge)
+    assert bridge.now_ms(101.0) >= WALL + 3_600_000, "it goes back for nobody"
+    assert bridge.to_store_ms(101.0) is None
+    fresh = clock(WALL + 2000)
+    assert not fresh.misled
+    assert trusted(fresh)
+
+
+def test_a_floor_that_is_ahead_is_no_battery_clock() -> None:
+    bridge = clock(WALL, synchronised=False, floor_ms=WALL + 60_000)
+    bridge.observe(101.0, WALL + 1000, synchronised=True)
+    assert not bridge.misled
+    assert not trusted(bridge)
+
+
 def test_a_large_step_does_not_make_it_jump_and_is_told_once() -> None:
     bridge = clock()
     step = bridge.observe(101.0, WALL + 1000 + 3_600_000, synchronised=True)

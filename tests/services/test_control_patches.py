@@ -275,6 +275,23 @@ async def test_without_a_synchronised_clock_nothing_foreign_is_joined() -> None:
 
 
 @in_virtual_time
+async def test_a_plan_waits_for_a_clock_that_can_be_relied_on() -> None:
+    made = ConsentWorld(*PAIR)
+    windsor = made["windsor"]
+    windsor.plans = (RIVER,)
+    windsor.clock.is_synchronised = False
+    await made.start()
+    await settle(1.0)
+    assert windsor.reason("river") == "waiting-for"
+    assert not made.brokers[0].topics("patch")
+    windsor.clock.is_synchronised = True
+    await windsor.bridge.observe()
+    windsor.control.refresh()
+    await settle(1.0)
+    assert made.brokers[0].topics("patch")
+
+
+@in_virtual_time
 async def test_a_roster_that_ends_takes_its_consent_along() -> None:
     made = await agreed(*PAIR)
     ends = entry("us.cbp/detroit", end_ms=NOW_MS + 60_000)

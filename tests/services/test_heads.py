@@ -437,6 +437,40 @@ async def test_over_a_restart_bridge_time_never_goes_back() -> None:
     assert windsor.control.status()[0]["end_ms"] - before_ms < 2 * HOUR_MS
 
 
+def misled(site: Site) -> bool:
+    """Ask anew: mypy believes that a property stays as it was."""
+    return site.bridge.misled
+
+
+@in_virtual_time
+async def test_a_battery_clock_that_is_ahead_costs_no_withdrawal_and_gives_nothing() -> None:
+    made = await agreed()
+    windsor = made["windsor"]
+    await windsor.withdraw("river")
+    await windsor.propose("lake", OURS, THEIRS, for_ms=HOUR_MS)
+    await settle()
+    await made["detroit"].accept("lake")
+    await settle()
+    kept = dict(windsor.store.values)
+    windsor.clock.is_synchronised, windsor.clock.ahead_ms = False, 30 * 24 * HOUR_MS
+    lake = made.brokers[0].retained["rb/1/ca.opp/windsor/patch/lake"]
+    await restart(windsor, seconds=10.0)
+    windsor.control.refresh()
+    assert not windsor.hears(BORDER)
+    assert made.brokers[0].retained["rb/1/ca.opp/windsor/patch/lake"] == lake
+    for key in ("word/lake", "adopted/lake", "heard/us.cbp/detroit/lake"):
+        assert windsor.store.values[key] == kept[key]
+    assert '"withdraw"' in windsor.store.values["word/river"]
+    windsor.clock.is_synchronised, windsor.clock.ahead_ms = True, 0
+    await settle(2.0)
+    assert misled(windsor)
+    # What the gateway does by itself then.
+    await restart(windsor)
+    assert not misled(windsor)
+    assert windsor.reason("river") == "withdrawn"
+    assert windsor.reason("lake") == "in-force"
+
+
 @in_virtual_time
 async def test_a_machine_without_a_battery_clock_joins_once_it_has_the_time() -> None:
     made = await agreed()

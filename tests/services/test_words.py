@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from radiobridge.model.ids import PatchId
 from radiobridge.wire.documents import read_undated
 from radiobridge.wire.roster import sign_roster
 from radiobridge.wire.seal import MLKEM_PUBLIC
@@ -19,7 +20,7 @@ from tests.services.consent_world import (
 )
 from tests.services.fakes import FakeStore
 from tests.services.virtual_time import in_virtual_time
-from tests.wire.people import NOW_MS, entry, person, roster, unchecked_roster
+from tests.wire.people import HOUR_MS, NOW_MS, entry, person, roster, unchecked_roster
 
 OURS, THEIRS, MOUNTIES = "ca.opp/TAC1", "us.cbp/BORDER", "ca.rcmp/MOUNTED"
 WORD = "rb/1/ca.opp/windsor/patch/river"
@@ -120,6 +121,88 @@ async def test_who_turned_its_key_can_read_what_was_said_before() -> None:
     made["windsor"].control.document(roster_topic(made["detroit"].id), raw, "b0")
     await settle()
     assert watched.readers == [set(PAIR)], "sealed anew"
+
+
+# What brokers keep
+
+
+DAY_S = 24 * 3600.0
+
+
+@in_virtual_time
+async def test_brokers_forget_a_patch_a_day_after_it_is_over_and_not_before() -> None:
+    made = await agreed(*PAIR)
+    retained = made.brokers[0].retained
+    await settle(DAY_S)
+    made["windsor"].control.refresh()
+    await settle()
+    assert retained[WORD], "it ended two hours after the proposal, and a day is not over"
+    await settle(3 * 3600.0)
+    made["windsor"].control.refresh()
+    await settle()
+    assert retained[WORD] == b""
+    assert made.sites["ca.opp/windsor"].reason("river") == "unknown"
+
+
+@in_virtual_time
+async def test_a_withdrawal_stays_on_brokers_as_long_as_what_it_withdrew_could_count() -> None:
+    made = await agreed(*PAIR)
+    await made["windsor"].withdraw("river")
+    await settle(DAY_S)
+    made["windsor"].control.refresh()
+    await settle()
+    retained = made.brokers[0].retained
+    assert retained[WORD]
+    # Somebody who knows nothing hears of it from the broker.
+    detroit = made["detroit"]
+    detroit.stop()
+    detroit.store = FakeStore()
+    await detroit.start()
+    await settle()
+    assert "ca.opp" in detroit.control.desk._patches.withdrawn(PatchId("river"))
+
+
+@in_virtual_time
+async def test_expired_words_and_keys_that_a_broker_brings_back_are_cleared() -> None:
+    made = await agreed(*PAIR)
+    await settle(1.0)
+    windsor, retained = made["windsor"], made.brokers[0].retained
+    keys = [topic for topic in retained if "/windsor/key/" in topic]
+    assert keys
+    windsor.stop()
+    old = dict(retained)
+    await settle(5 * DAY_S)
+    windsor.store = FakeStore()
+    await windsor.start()
+    await settle()
+    for topic in (WORD, *keys):
+        assert old[topic]
+        assert retained[topic] == b""
+
+
+@in_virtual_time
+async def test_a_broker_that_brings_an_expired_word_does_not_clear_a_newer_one() -> None:
+    made = await agreed(*PAIR)
+    windsor, retained = made["windsor"], made.brokers[0].retained
+    me = person("ca.opp/windsor")
+    old = me.sign(WORD, {"sealed": "AAAA", "keys": {}}, version=1, expires_ms=NOW_MS + 1)
+    newest = retained[WORD]
+    windsor.control.document(WORD, old, "b0")
+    await settle()
+    assert retained[WORD] == newest
+
+
+@in_virtual_time
+async def test_an_unsynchronised_clock_clears_nothing() -> None:
+    made = await agreed(*PAIR)
+    windsor, retained = made["windsor"], made.brokers[0].retained
+    windsor.stop()
+    windsor.clock.is_synchronised, windsor.clock.ahead_ms = False, 30 * 24 * HOUR_MS
+    kept = dict(retained)
+    await windsor.start()
+    windsor.control.refresh()
+    await settle()
+    assert retained[WORD] == kept[WORD]
 
 
 def weak(name: str) -> bytes:

@@ -5,7 +5,8 @@ Rules:
   It only grows. Towards the wall clock it slews by at most 500 ppm; no step of the wall clock,
   however large, makes it jump.
   Until the wall clock was synchronised for the first time it is provisional: the first
-  synchronised reading may put it forward, because nothing foreign was joined before.
+  synchronised reading may put it forward, because nothing foreign was joined before. When that
+  reading is behind, a battery clock has misled us: only a fresh start of the gateway puts it right.
   It is synchronised while the system says so and it agrees with the wall clock within 1 s: others
   take packets from 2 s ago to 1 s ahead only.
 """
@@ -30,13 +31,19 @@ class ClockStep:
 class BridgeClock:
     """Bridge time from readings of the two clocks. `monotonic` in s, never going back."""
 
-    __slots__ = ("_at", "_base_ms", "_offset_ms", "_outside", "_provisional", "_synchronised")
+    __slots__ = (
+        "_at", "_base_ms", "_floor_ms", "_offset_ms", "_outside", "_provisional", "_synchronised",
+        "misled",
+    )  # fmt: skip
 
     def __init__(
         self, monotonic: float, wall_ms: int, *, synchronised: bool, floor_ms: int = 0
     ) -> None:
         """Start at `wall_ms`, or at `floor_ms`, the value stored last, where that is later."""
+        self.misled = False
+        """It was started from a clock that was ahead: start anew."""
         self._at = monotonic
+        self._floor_ms = floor_ms
         self._base_ms = float(max(wall_ms, floor_ms))
         self._offset_ms = wall_ms - self._base_ms
         self._synchronised = synchronised
@@ -56,8 +63,7 @@ class BridgeClock:
         self._at = monotonic
         self._synchronised = synchronised
         if synchronised and self._provisional:
-            self._base_ms = max(self._base_ms, float(wall_ms))
-            self._provisional = False
+            self._settle(float(wall_ms))
         self._offset_ms = wall_ms - self._base_ms
         was_outside, self._outside = self._outside, abs(self._offset_ms) > TOLERANCE_MS
         if self._outside and not was_outside:
@@ -80,6 +86,14 @@ class BridgeClock:
         A clock that was never synchronised may be years ahead, and a floor cannot be taken back.
         """
         return None if self._provisional else self.now_ms(monotonic)
+
+    def _settle(self, wall_ms: float) -> None:
+        """Take the first synchronised reading, unless what was started from was ahead of it."""
+        right_ms = max(wall_ms, self._floor_ms)
+        self.misled = self.misled or self._base_ms - right_ms > TOLERANCE_MS
+        if not self.misled:
+            self._base_ms = max(self._base_ms, right_ms)
+            self._provisional = False
 
     def _exact(self, monotonic: float) -> float:
         elapsed_ms = max(0.0, monotonic - self._at) * 1000

@@ -33,6 +33,11 @@ class BridgeTime:
         return self._bridge.synchronised
 
     @property
+    def misled(self) -> bool:
+        """Tell whether it was started from a clock that was ahead, and only a new start helps."""
+        return self._bridge.misled
+
+    @property
     def offset_ms(self) -> int:
         """Return wall clock minus bridge time."""
         return self._bridge.offset_ms

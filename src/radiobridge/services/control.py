@@ -214,7 +214,7 @@ class ControlPlane:
         if self._bridge.synchronised:
             self.intake.synchronised()
         now_ms = self._bridge.now_ms()
-        if now_ms >= self._forget_at_ms:
+        if self._bridge.synchronised and now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_MS
             over = self._patches.forget_ended(now_ms)
             self._words.forget(over)
@@ -222,7 +222,7 @@ class ControlPlane:
         self._patches.set_closed(self.closed())
         self._decide(now_ms)
         # Who does not trust its memory says nothing: it might say again what it has withdrawn.
-        if self.closed_by() is None and self._words.speak(now_ms):
+        if self.closed_by() is None and self._words.speak(now_ms, gives=self._bridge.synchronised):
             self._decide(now_ms)
             # A withdrawal may have made room for what a new plan owes.
             self._refresh_soon()

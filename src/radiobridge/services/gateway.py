@@ -35,7 +35,6 @@ from radiobridge.wire.words import (
     WILL_SEQUENCE,
     Presence,
     RadioPresence,
-    RadioState,
     SpurtNotice,
     SpurtState,
     presence_version,
@@ -93,6 +92,8 @@ class Gateway:
         self.timer_status: Callable[[], Mapping[str, Any]] = dict
         self.alive: Callable[[], None] = _nothing
         """Called each second: the event loop turns."""
+        self.misled: Callable[[], None] = _nothing
+        """Called when the machine's clock was ahead at the start: this gateway must start anew."""
         self._me = me
         self._boot = boot
         self._version = version
@@ -177,6 +178,9 @@ class Gateway:
                 synchronised = self._bridge.synchronised
                 log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
                 self._control.refresh()
+            if self._bridge.misled:
+                log.error("clock-was-ahead", offset_ms=self._bridge.offset_ms)
+                self.misled()
             self._show_presence()
             self._heads.tick()
             self.alive()
@@ -332,7 +336,7 @@ class Gateway:
 
     def _radio_presence(self) -> tuple[RadioPresence, ...]:
         return tuple(
-            RadioPresence(radio=r.name, talkgroup=r.talkgroup.name, state=_radio_state(r))
+            RadioPresence(radio=r.name, talkgroup=r.talkgroup.name, state=r.shown)
             for r in self._voice.runners.values()
         )
 
@@ -486,13 +490,3 @@ class Gateway:
 
 def _nothing() -> None:
     """Tell nobody."""
-
-
-def _radio_state(runner: RadioRunner) -> RadioState:
-    if not runner.usable:
-        return RadioState.LOST
-    if runner.condition.holds:
-        return RadioState.INHIBITED
-    if runner.down.keying:
-        return RadioState.KEYED
-    return RadioState.RECEIVING if runner.condition.cor else RadioState.READY

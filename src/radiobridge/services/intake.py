@@ -36,6 +36,9 @@ log = structlog.get_logger()
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
+_OWN = frozenset({TopicKind.HEAD, TopicKind.PATCH, TopicKind.KEY})
+"""Kinds of our own that are looked at when a broker brings them back."""
+
 STANDING = frozenset(
     {TopicKind.PATCH, TopicKind.KEY, TopicKind.ALARM, TopicKind.ACK, TopicKind.ROSTER}
 )
@@ -261,17 +264,23 @@ class Intake:
                  epoch=grant.epoch)  # fmt: skip
 
     def _take_own(self, topic: str, parsed: Topic, payload: bytes) -> None:
-        """Take what we said ourselves, in this run or before: the disk may have forgotten it."""
+        """Take what we said ourselves, in this run or before: the disk may have forgotten it.
+
+        A word or a key that has expired counts for nobody: brokers need not keep it.
+        """
         now_ms = self._bridge.now_ms()
         entry = self._directory.entry(self._me, now_ms)
-        if entry is None or parsed.kind not in (TopicKind.HEAD, TopicKind.PATCH):
+        if entry is None or parsed.kind not in _OWN:
             return
         document = read_undated(payload, topic, entry.signer)
         header = document.header
         self._papers.raise_floor(header.version)
         if parsed.kind is TopicKind.HEAD:
             self.ports.own_head(header.version)
-        elif header.expires_ms > now_ms:
+        elif header.expires_ms <= now_ms:
+            if self._bridge.synchronised and self._papers.versions.get(topic, 0) <= header.version:
+                self._papers.clear(topic)
+        elif parsed.kind is TopicKind.PATCH:
             self._book.offer(document, now_ms)
             if self._papers.versions.get(topic, 0) < header.version:
                 self.ports.own_word(header.version)
@@ -281,7 +290,7 @@ class Intake:
     def versions(self, now_ms: int) -> dict[str, int]:
         """Return the newest version known of each standing document, ours too."""
         found = {**self._book.versions(now_ms), **self._directory.versions}
-        for topic, version in self._papers.versions.items():
+        for topic, version in self._papers.standing(now_ms).items():
             found[topic] = max(version, found.get(topic, 0))
         return {topic: version for topic, version in found.items() if _stands(topic)}
 

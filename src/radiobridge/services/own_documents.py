@@ -132,9 +132,10 @@ class OwnDocuments:
                 log.error("document-not-restored", name=name, error=type(error).__name__)  # noqa: TRY400
                 continue
             self._said[topic] = document
+            self._papers.raise_floor(document.version)
             if document.expires_ms > now_ms:
                 yield document
-            else:
+            elif self._bridge.synchronised:
                 self.forget(topic)
 
     def follow(self) -> None:
@@ -142,7 +143,8 @@ class OwnDocuments:
         now_ms = self._bridge.now_ms()
         for topic, document in list(self._said.items()):
             if document.expires_ms <= now_ms:
-                self.forget(topic)
+                if self._bridge.synchronised:
+                    self.forget(topic)
             elif self._audience(document.talkgroup).items() - document.recipients:
                 self._again(document)
 
@@ -153,7 +155,7 @@ class OwnDocuments:
     def forget(self, topic: str) -> None:
         """Say no more on a topic, and let brokers forget what they retain there."""
         if self._said.pop(topic, None) is not None:
-            self._papers.put(topic, b"")
+            self._papers.clear(topic)
             self._tasks.spawn(self._put(topic, "", lambda: topic not in self._said))
 
     def _again(self, document: OwnDocument) -> None:

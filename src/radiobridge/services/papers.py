@@ -43,6 +43,7 @@ class Papers:
         self._last_version = 0
         self.versions: dict[str, int] = {}
         """The version of what was published last on each topic, in this run."""
+        self._expires: dict[str, int] = {}
 
     def raise_floor(self, version: int) -> None:
         """Say nothing more under this version or a lower one: it was used before a restart."""
@@ -65,6 +66,7 @@ class Papers:
             expires_ms=expires_ms,
         )
         self.versions[topic] = header.version
+        self._expires[topic] = expires_ms
         return sign_document(header, body, self._signing_key)
 
     def publish(self, topic: str, body: Body, *, expires_ms: int) -> None:
@@ -126,6 +128,18 @@ class Papers:
                 readers.popitem()
             else:
                 return frozenset(readers), raw
+
+    def standing(self, now_ms: int) -> dict[str, int]:
+        """Return the versions of what was said in this run and still counts, by topic."""
+        return {t: v for t, v in self.versions.items() if self._expires[t] > now_ms}
+
+    def clear(self, topic: str) -> None:
+        """Let brokers forget what they retain on a topic: nobody needs it any more.
+
+        It changes nothing for whoever has read it: an empty payload means nothing.
+        """
+        self.versions.pop(topic, None)
+        self.put(topic, b"")
 
     def put(self, topic: str, raw: bytes) -> None:
         """Publish bytes that are a document already."""

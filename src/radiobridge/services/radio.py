@@ -44,6 +44,7 @@ from radiobridge.services.holds import (
 from radiobridge.services.timer import OneTimer, earliest
 from radiobridge.services.uplink import Uplink
 from radiobridge.text import Text
+from radiobridge.wire.words import RadioState
 
 log = structlog.get_logger()
 
@@ -357,6 +358,17 @@ class RadioRunner:
         self._log.warning(
             "not-delivered", reason=why.reason.value, spurt=str(claim.sender) if claim else None
         )
+
+    @property
+    def shown(self) -> RadioState:
+        """Return how this radio stands, for partners."""
+        if not self.usable:
+            return RadioState.LOST
+        if self.condition.holds:
+            return RadioState.INHIBITED
+        if self.down.keying:
+            return RadioState.KEYED
+        return RadioState.RECEIVING if self.condition.cor else RadioState.READY
 
     def status(self) -> dict[str, Any]:
         """Return what an operator wants to know."""

@@ -28,7 +28,7 @@ from radiobridge.spi import StateStore
 from radiobridge.wire.roster import Right
 from radiobridge.wire.terms import terms_from_body, terms_to_body
 from radiobridge.wire.topics import patch_topic
-from radiobridge.wire.words import PatchWord
+from radiobridge.wire.words import PatchWord, Verb
 
 log = structlog.get_logger()
 
@@ -107,14 +107,19 @@ class OwnWords:
 
     # --- what follows by itself ----------------------------------------------------------------
 
-    def speak(self, now_ms: int) -> bool:
-        """Publish what we owe; tell whether something was said at once."""
+    def speak(self, now_ms: int, *, gives: bool) -> bool:
+        """Publish what we owe; tell whether something was said at once.
+
+        Without `gives` withdrawals only: a clock that is wrong may have hidden what we have said.
+        """
         owed = {word.patch: word for word in self._patches.words_to_say(self._me, now_ms)}
         for patch, said in self._said.items():
             if patch not in owed and self._unread(said, now_ms):
                 owed[patch] = said.word
         spoken = False
         for word in owed.values():
+            if word.verb is not Verb.WITHDRAW and not gives:
+                continue
             if self._gives(word):
                 self._give_later(word)
             else:
@@ -230,7 +235,8 @@ class OwnWords:
     def _restore_word(self, patch: str, value: Mapping[str, Any], *, now_ms: int) -> None:
         word = PatchWord.from_body(value["body"], patch)
         version, expires_ms = int(value["version"]), int(value["expires"])
-        if expires_ms > now_ms:
+        self._papers.raise_floor(version)
+        if expires_ms > now_ms or not self._bridge.synchronised:
             self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
             self._said[word.patch] = _Said(word, frozenset(), version)
 
@@ -251,10 +257,14 @@ class OwnWords:
         self._ports.refresh()
 
     def forget(self, patches: tuple[PatchId, ...]) -> None:
-        """Forget what was said about patches that are long over."""
+        """Forget what was said about patches that are long over, on the disk and on brokers.
+
+        Whatever was said about them has expired everywhere, a withdrawal last.
+        """
         for patch in patches:
             self._origins.pop(patch, None)
             if self._said.pop(patch, None) is not None:
+                self._papers.clear(patch_topic(self._me, patch))
                 for key in (WORD_KEY, ADOPTED_KEY):
                     self._tasks.spawn(self._put(key + patch, "", lambda: True))
 
