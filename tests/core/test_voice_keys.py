@@ -254,7 +254,7 @@ def test_keys_of_what_is_sent_no_more_are_forgotten_but_not_their_epochs() -> No
     gateway = Gateway()
     gateway.follow(DETROIT)
     gateway.keys.sends({TAC1, BORDER})
-    assert gateway.sending is not None
+    assert gateway.keys.sending(TAC1) is not None
     gateway.keys.sends({BORDER})
     assert gateway.sending is None
     opener = gateway.keys.opener(ME, TAC1)
