@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from radiobridge_sim.agencies import Cabling, Side
@@ -16,6 +17,20 @@ from radiobridge_sim.trunked import Trunk
 from radiobridge_sim.usrp import UsrpSocket
 
 
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Device:
+    """A serial device as the gateway is told of it, and its plug."""
+
+    interface: dict[str, Any]
+    pull: Callable[[], None]
+    plug_in: Callable[[], None]
+    close: Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cables:
     """The radio, what the gateway must be told about it, and how to take it all away."""
@@ -23,10 +38,17 @@ class Cables:
     radio: DonorRadio
     cabling: Cabling
     close: Callable[[], None]
+    pull: Callable[[], None] = _nothing
+    """The serial device is gone for who has it open. A USRP radio has none."""
+    plug_in: Callable[[], None] = _nothing
+    """It is there again, under the same name."""
 
 
-def connect(side: Side, log: LineLog, zero: float) -> Cables:
-    """Set up the donor radio of one side, with the devices that `side.interface` names."""
+def connect(side: Side, log: LineLog, zero: float, folder: Path) -> Cables:
+    """Set up the donor radio of one side, with the devices that `side.interface` names.
+
+    A serial device that keeps its name when it is plugged in again has it in `folder`.
+    """
     sound = UsrpSocket()
     sound.peer = ("127.0.0.1", free_udp_port())
     usrp = {"driver": "usrp", "listen": _written(sound.peer), "peer": _written(sound.address)}
@@ -48,23 +70,34 @@ def connect(side: Side, log: LineLog, zero: float) -> Cables:
     )
     if keying is Keying.USRP:
         return Cables(radio=radio, cabling=Cabling(interface=usrp, audio=None), close=radio.close)
-    interface, unplug = _SERIAL[side.interface](radio)
+    device = _SERIAL[side.interface](radio, folder / side.donor)
 
     def close() -> None:
-        unplug()
+        device.close()
         radio.close()
 
-    return Cables(radio=radio, cabling=Cabling(interface=interface, audio=usrp), close=close)
+    return Cables(
+        radio=radio,
+        cabling=Cabling(interface=device.interface, audio=usrp),
+        close=close,
+        pull=device.pull,
+        plug_in=device.plug_in,
+    )
 
 
-def _ccdi(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
-    device = CcdiRadio(on_ptt=_keys(radio))
+def _ccdi(radio: DonorRadio, name: Path) -> _Device:
+    device = CcdiRadio(link=name, on_ptt=_keys(radio))
     device.start()
     radio.on_cor = lambda active: device.set_cor(active=active)
-    return {"driver": "ccdi", "device": device.path, "cor": True}, device.stop
+    return _Device(
+        interface={"driver": "ccdi", "device": str(name), "cor": True},
+        pull=device.vanish,
+        plug_in=device.appear,
+        close=device.stop,
+    )
 
 
-def _lines(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
+def _lines(radio: DonorRadio, _name: Path) -> _Device:
     device = Rfc2217Lines(ptt="RTS", cor="CTS", on_ptt=_keys(radio))
     device.start()
     radio.on_cor = lambda active: device.set_cor(active=active)
@@ -73,7 +106,7 @@ def _lines(radio: DonorRadio) -> tuple[dict[str, Any], Callable[[], None]]:
     if radio.trunking is not None:
         radio.on_trunk = trunk_lines(device)
         interface.update(TRUNK_INPUTS)
-    return interface, device.stop
+    return _Device(interface=interface, pull=device.stop, plug_in=device.start, close=device.stop)
 
 
 TRUNK_INPUTS = {"grant": "DSR", "denied": "DCD", "queued": "RI"}
@@ -95,7 +128,7 @@ def trunk_lines(device: Rfc2217Lines) -> Callable[[Trunk], None]:
     return changed
 
 
-_SERIAL: dict[str, Callable[[DonorRadio], tuple[dict[str, Any], Callable[[], None]]]] = {
+_SERIAL: dict[str, Callable[[DonorRadio, Path], _Device]] = {
     "ccdi": _ccdi,
     "lines": _lines,
 }

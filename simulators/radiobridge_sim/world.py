@@ -123,7 +123,7 @@ class World:
 
     def _start_air(self) -> None:
         for side in self.sides:
-            cables = connect(side, self.lines, self.zero)
+            cables = connect(side, self.lines, self.zero, self.folder)
             self._cables[side.unit] = cables
             self._stack.callback(cables.close)
         radios = [cables.radio for cables in self._cables.values()]
@@ -213,6 +213,10 @@ class World:
     def radio(self, side: Side) -> DonorRadio:
         """Return the side's donor radio."""
         return self._cables[side.unit].radio
+
+    def cables(self, side: Side) -> Cables:
+        """Return what hangs on the side's donor radio."""
+        return self._cables[side.unit]
 
     @property
     def radios(self) -> list[tuple[Side, DonorRadio]]:

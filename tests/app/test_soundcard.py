@@ -57,7 +57,10 @@ class Studio(World):
             write_yaml(path, config)
 
     def _start_air(self) -> None:
-        for side, cables in ((CARD, self._with_card()), (CBP, connect(CBP, self.lines, self.zero))):
+        for side, cables in (
+            (CARD, self._with_card()),
+            (CBP, connect(CBP, self.lines, self.zero, self.folder)),
+        ):
             self._cables[side.unit] = cables
             self._stack.callback(cables.close)
         radios = [cables.radio for cables in self._cables.values()]
