@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from radiobridge.core import bridge_clock, emergency, measures, patches, voice_keys
 from radiobridge.core import documents as core_documents
+from radiobridge.drivers.store.key_files import fingerprint
 from radiobridge.model.ids import AgencyId, parse_gateway, parse_talkgroup
 from radiobridge.services import alarms as alarm_services
 from radiobridge.services import talkers
@@ -173,7 +174,17 @@ def expand(secret: bytes, label: bytes, info: bytes, length: int) -> bytes:
 # The page
 
 EXAMPLES = re.findall(r"<!-- vector: (\S+) -->\n```\n(.*?)\n```", TEXT, re.DOTALL)
+
+
+def plain_fingerprint(key: bytes) -> str:
+    digest = hashlib.sha512(b"radiobridge fingerprint 1\x00" + key).digest()
+    return " ".join(
+        f"{int.from_bytes(digest[i : i + 5], 'big') % 100000:05}" for i in range(0, 40, 5)
+    )
+
+
 EXPECTED = {
+    "fingerprint.agency": plain_fingerprint(bytes.fromhex(VECTORS["agency_public"])),
     "head.payload": DOCUMENTS["head"]["payload"],
     "head.document": DOCUMENTS["head"]["document"],
     "seal.key.content_info": SEALS["key"]["content_info"],
@@ -186,6 +197,11 @@ EXPECTED = {
     "talker.payload": DOCUMENTS["talker"]["payload"],
     "ack.topic": DOCUMENTS["ack"]["topic"],
 }
+
+
+def test_the_fingerprint_by_ours_and_by_other_code() -> None:
+    key = bytes.fromhex(VECTORS["agency_public"])
+    assert fingerprint(key) == plain_fingerprint(key) == VECTORS["agency_fingerprint"]
 
 
 def test_the_page_shows_the_vectors() -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from radiobridge.core.coverage import CREDIT
+from radiobridge.core.floor import FloorSettings
 from radiobridge.core.reception import ReceptionSettings, Refusal
 from radiobridge.core.replay import WINDOW
 from radiobridge.wire.topics import TopicKind
@@ -111,7 +112,7 @@ def test_the_vectors_follow_from_the_text() -> None:
 
 
 def test_the_table_of_limits_is_what_the_code_does() -> None:
-    section = TEXT.split("## 6. Limits")[1].split("## 7.")[0]
+    section = TEXT.split("## 7. Limits")[1].split("## 8.")[0]
     limits = dict(re.findall(r"^\| (.+?) \| (\d+) \|$", section, re.MULTILINE))
     settings = ReceptionSettings()
     assert {name: int(value) for name, value in limits.items()} == {
@@ -127,6 +128,8 @@ def test_the_table_of_limits_is_what_the_code_does() -> None:
         "wrong signatures a second for each topic": settings.bad_proofs_per_s,
         "silence until a KID is lost, s": settings.lost_s,
         "memory of a KID, s": settings.remember_s,
+        "silence until a holder has lost the floor, ms": FloorSettings().silence_s * 1000,
+        "longest spurt, s of media time": FloorSettings().talk_limit_s,
         "replay window, packets": WINDOW,
     }
 
