@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from radiobridge.cli.view import print_status
+from radiobridge.cli.view import local_time, print_status
 from radiobridge.text import Language
 
 STATUS: dict[str, Any] = {
@@ -201,3 +201,26 @@ def test_a_talker_who_nears_the_limit_is_shown(language: Language, words: str) -
 def test_one_reason_of_interface_and_sound_is_said_once() -> None:
     assert shown(STATUS, Language.EN).count("unplugged") == 1
     assert shown(STATUS, Language.FR).count("débranché") == 1
+
+
+PARTED = {
+    **STATUS,
+    "links": [
+        {"name": "opp", "up": False, "since": 1_767_225_600_000},
+        {"name": "cbp", "up": False, "since": 1_767_225_660_000},
+    ],
+    "partners": [{"gateway": "us.cbp/detroit", "online": False, "since": 1_767_225_660_000}],
+}
+
+
+def test_who_is_lost_is_told_with_the_time_in_both_languages() -> None:
+    at = local_time(1_767_225_660_000)
+    english, french = shown(PARTED, Language.EN), shown(PARTED, Language.FR)
+    assert f"partner lost since {at}: us.cbp/detroit" in english
+    assert f"NO BROKER since {at}" in english
+    assert f"partenaire perdu depuis {at} : us.cbp/detroit" in french
+    assert f"AUCUN COURTIER depuis {at}" in french
+
+
+def test_while_one_link_lives_nobody_is_told_that_there_is_no_broker() -> None:
+    assert "NO BROKER" not in shown(STATUS, Language.EN)

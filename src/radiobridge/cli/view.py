@@ -33,7 +33,7 @@ def print_status(status: Json, language: Language, console: Console | None = Non
     for table in tables:
         if table.row_count:
             out.print(table)
-    for line in _state_notes(status, language):
+    for line in (*_link_notes(status, language), *_state_notes(status, language)):
         out.print(line)
     for line in _radio_notes(_rows(status, "radios"), language):
         out.print(line)
@@ -115,6 +115,27 @@ def radio_table(rows: Iterable[Json], language: Language) -> Table:
             _level(row.get("level_dbfs")),
         )
     return table
+
+
+def _link_notes(status: Json, language: Language) -> Iterator[Styled]:
+    """Yield who is cut off from whom, and since when."""
+    links = _rows(status, "links")
+    if links and not any(link.get("up") for link in links):
+        at = _since(max(_number(link.get("since")) for link in links))
+        text = Text(
+            f"NO BROKER since {at}: patches between own radios go on, agreements hold until they "
+            "end, nothing crosses to partners",
+            f"AUCUN COURTIER depuis {at} : les jumelages entre radios locales continuent, les "
+            "accords tiennent jusqu'à leur fin, rien ne passe aux partenaires",
+        )
+        yield Styled(text.to(language), style="bold red")
+    for partner in _rows(status, "partners"):
+        if partner.get("online") is False:
+            name, at = plain(partner.get("gateway"), language), _since(partner.get("since"))
+            text = Text(
+                f"partner lost since {at}: {name}", f"partenaire perdu depuis {at} : {name}"
+            )
+            yield Styled(text.to(language), style="red")
 
 
 def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
@@ -294,6 +315,11 @@ def plain(value: object, language: Language) -> str:
 def local_time(value: object) -> str:
     """Return a time of the API as local time."""
     return _since(value)
+
+
+def _number(value: object) -> float:
+    """Return a number of the API, 0 for anything else."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def _since(value: object, word: str = "") -> str:
