@@ -443,7 +443,10 @@ class Gateway:
             "since": self._ago_ms(state.since),
             "reason": state.reason._asdict(),
             "served_old": self._heads.served_old(name),
-            "counters": dict(self._links[name].stats()),
+            "counters": {
+                **self._links[name].stats(),
+                "voice_first": self._voice.late_links.first[name],
+            },
         }
 
     def _partner_status(self, one: GatewayPresence) -> dict[str, Any]:

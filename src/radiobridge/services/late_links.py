@@ -14,6 +14,8 @@ class LateLinks:
     def __init__(self, counters: Counter[str]) -> None:
         """Count in `late-links` and `dropped-at-receiver`."""
         self.links: tuple[Link, ...] = ()
+        self.first: Counter[str] = Counter()
+        """By link: voice that it brought first, before any other link."""
         self._counters = counters
         self._backlogs: dict[str, Backlog] = {}
 
@@ -23,6 +25,7 @@ class LateLinks:
 
     def too_late(self, backlog: Backlog, age_ms: int, link: str, now: float) -> bool:
         """Take the age of voice that counts; tell whether it is too late to be played (hot)."""
+        self.first[link] += 1
         age = backlog.take(age_ms, link)
         if age is Age.FRESH:
             return False

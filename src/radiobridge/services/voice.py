@@ -150,7 +150,7 @@ class VoicePlane:
         self._group_of: dict[TalkgroupId, GroupFloor] = {}
         self._heard: dict[str, _Heard] = {}
         self._receptions: dict[str, TopicReception] = {}
-        self._late_links = LateLinks(self.counters)
+        self.late_links = LateLinks(self.counters)
         self._strangers: set[str] = set()
         self._live: dict[TalkgroupId, Outgoing] = {}
         self._last_start: dict[TalkgroupId, int] = {}
@@ -158,7 +158,7 @@ class VoicePlane:
 
     def start(self, links: Iterable[Link]) -> None:
         """Begin: from now on these links carry voice."""
-        self._links = self._late_links.links = tuple(links)
+        self._links = self.late_links.links = tuple(links)
         self._timer.set(time.monotonic() + TICK_S)
 
     def stop(self) -> None:
@@ -287,8 +287,8 @@ class VoicePlane:
         bridge_ms, reception = self._bridge.at_ms(now), heard.reception
         packet = reception.receive(payload, bridge_ms, now, heard.keys, heard.signer)
         if packet is None:
-            self._late_links.refused(heard.backlog, reception, link, now)
-        elif not self._late_links.too_late(heard.backlog, reception.age_ms, link, now):
+            self.late_links.refused(heard.backlog, reception, link, now)
+        elif not self.late_links.too_late(heard.backlog, reception.age_ms, link, now):
             self._judge(heard, heard.group, packet, now)
 
     def _judge(self, heard: _Heard, group: GroupFloor, packet: VoicePacket, now: float) -> None:
@@ -337,7 +337,7 @@ class VoicePlane:
         if reception is None:
             reception = self._receptions[topic] = TopicReception(sender, talkgroup)
         opener = self._keys.opener(sender, talkgroup)
-        backlog = self._late_links.backlog(topic)
+        backlog = self.late_links.backlog(topic)
         heard = _Heard(
             reception, backlog, opener, Counted(self._ports.ranks), own=sender == self._me
         )
