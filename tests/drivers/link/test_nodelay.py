@@ -1,4 +1,4 @@
-"""Nagle's algorithm delays no packet on either connection."""
+"""Nagle's algorithm delays no packet, and nobody is waited for for long, on either connection."""
 
 import socket
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from radiobridge.drivers.link import control_connection as control
-from radiobridge.drivers.link.settings import MqttSettings, read_credentials
+from radiobridge.drivers.link.settings import UNANSWERED_MS, MqttSettings, read_credentials
 from radiobridge.drivers.link.voice_connection import VoiceConnection
 from radiobridge_sim.broker import Broker
 from tests.drivers.link.conftest import USERS
@@ -25,7 +25,9 @@ def settings(broker: Broker, tmp_path: Path) -> MqttSettings:
 
 
 def undelayed(sock: Any) -> bool:
-    return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    patience_ms = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    nodelay = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    return bool(nodelay) and patience_ms == UNANSWERED_MS
 
 
 async def test_documents_leave_at_once(settings: MqttSettings) -> None:

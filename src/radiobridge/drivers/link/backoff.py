@@ -14,7 +14,7 @@ class Backoff:
         self,
         *,
         first_s: float = 0.25,
-        longest_s: float = 15.0,
+        longest_s: float = 5.0,
         draw: Callable[[], float] = random,
     ) -> None:
         """`draw` returns a number in [0, 1)."""

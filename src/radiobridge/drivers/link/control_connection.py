@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from radiobridge.drivers.link.settings import Credentials, MqttSettings
+from radiobridge.drivers.link.settings import UNANSWERED_MS, Credentials, MqttSettings
 
 MAX_PACKET = 80 * 1024
 """The broker keeps larger packets from us: a document is at most 64 KiB."""
@@ -80,7 +80,10 @@ def make_client(
         timeout=_ANSWER_S,
         max_queued_incoming_messages=MAX_WAITING,
         # Else a document waits for the acknowledgement of the one before (Nagle).
-        socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+        socket_options=(
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS),
+        ),
         logger=_silent,
     )
 

@@ -15,6 +15,10 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 DEFAULT_KEEPALIVE_S = 10
 """A dead connection is noticed after at most twice this; its will comes after 1.5 times."""
 
+UNANSWERED_MS = 6000
+"""What nobody acknowledges for so long ends a connection (tcp(7), TCP_USER_TIMEOUT). TCP itself
+would repeat it more and more rarely, and be slow to notice that the network is back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:

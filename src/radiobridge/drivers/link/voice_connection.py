@@ -8,6 +8,8 @@ instead and this one is aborted. See docs/decisions/0004-two-mqtt-libraries.md.
 import asyncio
 import fcntl
 import logging
+import os
+import socket
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -17,7 +19,7 @@ from time import monotonic
 import gmqtt
 
 from radiobridge.drivers.link import reasons
-from radiobridge.drivers.link.settings import Credentials, MqttSettings
+from radiobridge.drivers.link.settings import UNANSWERED_MS, Credentials, MqttSettings
 from radiobridge.errors import DriverError
 from radiobridge.text import Text
 
@@ -193,6 +195,9 @@ class VoiceConnection:
         transport: asyncio.Transport = self._client._connection._transport  # noqa: SLF001
         self._transport = transport
         self._descriptor = transport.get_extra_info("socket").fileno()
+        # uvloop shows no socket that options can be set on, but its descriptor.
+        with socket.socket(fileno=os.dup(self._descriptor)) as same:
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
 
     def _on_disconnect(self, _client: object, packet: object, _exc: object = None) -> None:
         if isinstance(packet, (bytes, bytearray)) and packet and packet[0] >= 0x80:
