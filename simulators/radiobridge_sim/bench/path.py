@@ -112,7 +112,7 @@ def run_path(world: World, spurts: int, doing: Callable[[Text], None]) -> PathRe
     Raises BenchError, WorldError and DriverError. The caller stops the world, whatever happens.
     """
     world.start(doing)
-    _agree(world)
+    agree(world)
     doing(Text("nobody talks", "personne ne parle"))
     quiet = _snapshot(world)
     world.pause(IDLE_S)
@@ -130,7 +130,8 @@ def run_path(world: World, spurts: int, doing: Callable[[Text], None]) -> PathRe
     )
 
 
-def _agree(world: World) -> None:
+def agree(world: World) -> None:
+    """Have both sides take a plan that joins them, and wait until it is in force."""
     plan = world.plan()
     for side in world.sides:
         world.set_plans(side, {PATCH: plan})
