@@ -119,13 +119,16 @@ class PhraseMeasure:
         return self.found >= 0.9 and faults < HOLE_MS and clipped <= BLOCK_MS
 
 
-def measure_phrase(said: Pcm, heard: Pcm, start: int, end: int, phrase: str = "") -> PhraseMeasure:
+def measure_phrase(
+    said: Pcm, heard: Pcm, start: int, end: int, phrase: str = "", latest: int = LATEST
+) -> PhraseMeasure:
     """Measure the phrase that is said in [start, end) samples.
 
-    `said` and `heard` are full recordings on the same time zero, int16 at `RATE`.
+    `said` and `heard` are full recordings on the same time zero, int16 at `RATE`; delays up to
+    `latest` samples are looked for: a trunked system may take its time.
     """
     mouth = said[start:end].astype(np.float64)
-    ear = _padded(heard, start + EARLIEST, end + LATEST)
+    ear = _padded(heard, start + EARLIEST, end + latest)
     active = _active_blocks(mouth)
     matches, windows = _find_windows(mouth, ear, active)
     if not matches:
@@ -207,7 +210,7 @@ def _find_windows(mouth: _Float, ear: _Float, active: NDArray[np.bool_]) -> tupl
 
 def _find(mouth: _Float, ear: _Float, at: int, size: int) -> Match:
     window = mouth[at : at + size]
-    region = ear[at : at + size + LATEST - EARLIEST]
+    region = ear[at : at + size + len(ear) - len(mouth)]
     products = _correlation(region, window)
     energy = np.concatenate(([0.0], np.cumsum(np.square(region))))
     norm = np.sqrt(np.maximum(energy[size:] - energy[:-size], 1.0) * float(window @ window))

@@ -6,7 +6,10 @@ repeated at once. Its CTCSS tone is on the output while the input is open, or un
 drops, as set. The time-out timer ends a transmission that is too long: the output drops, and
 nothing is repeated until the input has closed.
 
-How it differs from the real thing: repeats after one step of 5 ms; no identification in Morse.
+Where it sends a tone, it takes out of the voice what lies below 300 Hz.
+
+How it differs from the real thing: repeats after one step of 5 ms (13 with a tone); no
+identification in Morse.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ import numpy as np
 
 from radiobridge_sim.air import AirUnit, Emission, Reception
 from radiobridge_sim.sound import FULL_SCALE, RATE, SILENCE, STEP, Pcm
-from radiobridge_sim.tones import Beep, Jingle, ms
+from radiobridge_sim.tones import Beep, HighPass, Jingle, ms
 
 NOISE_DBFS = -14.0
 """Noise of a receiver without a carrier, before its squelch closes."""
@@ -63,6 +66,7 @@ class Repeater(AirUnit):
         loud = noise * FULL_SCALE * float(10 ** (NOISE_DBFS / 20.0))
         self._noise = np.clip(loud, -32_768, 32_767).astype(np.int16)
         self._courtesy = Jingle(Beep(0.0, ms(300)), Beep(self.settings.courtesy_hz or 0.0, ms(120)))
+        self._filter = HighPass()
         self._heard: Pcm = SILENCE
         self._open = False
         """The input's squelch is open, the tail included."""
@@ -90,6 +94,8 @@ class Repeater(AirUnit):
             return None
         toned = self._open or self.settings.tone_in_hang
         samples = self._heard if self._open else self._courtesy.add(SILENCE, first)
+        if self.settings.ctcss_hz is not None:
+            samples = self._filter.feed(samples)
         return Emission(samples, self.settings.ctcss_hz if toned else None)
 
     def hear(self, step: int, reception: Reception) -> None:

@@ -27,6 +27,35 @@ def mixed(samples: Pcm, more: Pcm) -> Pcm:
     return total
 
 
+class HighPass:
+    """What a transmitter does to a voice before it adds a tone: nothing below 300 Hz is left.
+
+    Delays by 8 ms.
+    """
+
+    _TAPS = 129
+
+    def __init__(self) -> None:
+        middle = self._TAPS // 2
+        at = np.arange(self._TAPS) - middle
+        low = 2.0 * _CUTOFF_HZ / RATE * np.sinc(2.0 * _CUTOFF_HZ / RATE * at)
+        low *= np.hamming(self._TAPS)
+        self._taps = -low / low.sum()
+        self._taps[middle] += 1.0
+        self._past = np.zeros(self._TAPS - 1)
+
+    def feed(self, samples: Pcm) -> Pcm:
+        """Return as many samples, filtered."""
+        together = np.concatenate([self._past, samples])
+        self._past = together[-(self._TAPS - 1) :]
+        out = np.convolve(together, self._taps, mode="valid")
+        clipped: Pcm = np.clip(np.round(out), -32_768, 32_767).astype(np.int16)
+        return clipped
+
+
+_CUTOFF_HZ = 270.0
+
+
 class Beep(NamedTuple):
     """One tone or one pause; positions in samples."""
 

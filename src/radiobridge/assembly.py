@@ -29,6 +29,12 @@ from radiobridge.services.uplink import Uplink, UplinkPorts
 from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import AudioDevice
 
+BELIEVED_WITHIN_S = 0.1
+"""How long it takes to believe in a voice under a carrier that stood before."""
+
+PREROLL_S = 1.0
+"""What a spurt may begin with at once: more than any receiver's preroll."""
+
 AHEAD_S = 0.015
 """How long before its time a voice frame goes to the device: less than one frame, so that no more
 than that is beyond recall when a talker is cut off."""
@@ -77,7 +83,10 @@ def build_radio(
     down = Downlink(
         transmit=Transmit(_transmit_settings(radio)),
         jitter=JitterSettings(
-            ahead_s=AHEAD_S, grace_s=GRACE_S, awaits_second=_keyed_by_voice(radio)
+            ahead_s=AHEAD_S,
+            grace_s=GRACE_S,
+            awaits_second=_keyed_by_voice(radio),
+            limit_s=longest_wait_s(_transmit_settings(radio)) + PREROLL_S,
         ),
         decoder=OpusDecoder(audio.rate),
         audio=audio,
@@ -120,7 +129,8 @@ def _in_band_settings(radio: RadioConfig) -> InBandSettings:
 def _open_delay_s(radio: RadioConfig) -> float:
     """Return how much later than the voice the receiver is known to receive."""
     receive = radio.receive
-    return receive.cor_delay + (HEARD_WITHIN_S if receive.ctcss is not None else 0.0)
+    tone_s = HEARD_WITHIN_S if receive.ctcss is not None else 0.0
+    return receive.cor_delay + tone_s + (BELIEVED_WITHIN_S if receive.quiet is not None else 0.0)
 
 
 def _squelch_settings(radio: RadioConfig) -> SquelchSettings:
@@ -132,6 +142,7 @@ def _squelch_settings(radio: RadioConfig) -> SquelchSettings:
         vox=VoxSettings(open_dbfs=receive.vox_open, close_dbfs=receive.vox_close),
         settling_s=receive.settling,
         cor_limit_s=receive.cor_limit,
+        quiet_s=receive.quiet,
     )
 
 
@@ -155,6 +166,12 @@ def _transmit_settings(radio: RadioConfig) -> TransmitSettings:
         answer_time_out_s=transmit.answer_time_out,
         reports_grant=not _keyed_by_voice(radio),
     )
+
+
+def longest_wait_s(transmit: TransmitSettings) -> float:
+    """Return how long a spurt may wait for the air and still be put on it: whole, if at all."""
+    granted_s = transmit.answer_time_out_s + transmit.queue_wait_s if transmit.reports_grant else 0
+    return transmit.busy_wait_s + granted_s
 
 
 def audio_device(

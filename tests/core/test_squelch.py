@@ -1,10 +1,13 @@
 """When a receiver counts, in virtual time."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from radiobridge.core.squelch import (
+    REFUSED_S,
     Squelch,
     SquelchEvent,
     SquelchMode,
@@ -148,7 +151,7 @@ def test_an_answer_inside_the_hang_is_a_spurt() -> None:
     squelch.own_transmission(False, 3.0)
     speak(squelch, SOFT, 3.2, 10)
     assert squelch.listens, "its first syllable belongs into the preroll"
-    assert speak(squelch, LOUD, 3.4, 2) == [None, OPENED]
+    assert speak(squelch, LOUD, 3.4, 3) == [None, None, OPENED]
     squelch.cor(False, 5.0)
     assert squelch.tick(5.2) is CLOSED
 
@@ -170,14 +173,122 @@ def test_cor_after_settling_counts_even_if_nobody_ticked() -> None:
     assert squelch.cor(True, 3.2) is OPENED
 
 
-def test_settling_starts_when_both_reasons_are_over() -> None:
+def test_settling_starts_when_others_have_ended() -> None:
+    squelch = cor_squelch()
+    squelch.mute(True, 1.0)
+    squelch.mute(False, 3.0)
+    assert squelch.next_deadline() == pytest.approx(3.15)
+
+
+@pytest.mark.parametrize(("unkeyed", "settled"), [(2.0, 3.0), (2.95, 3.1)])
+def test_settling_after_our_own_transmission_goes_on_under_a_longer_mute(
+    unkeyed: float, settled: float
+) -> None:
     squelch = cor_squelch()
     squelch.mute(True, 1.0)
     squelch.own_transmission(True, 1.0)
-    squelch.own_transmission(False, 2.0)
-    assert squelch.state is SquelchState.BLOCKED
+    squelch.cor(True, 1.2)
+    squelch.own_transmission(False, unkeyed)
+    assert not squelch.listens
     squelch.mute(False, 3.0)
-    assert squelch.next_deadline() == pytest.approx(3.15)
+    if settled > 3.0:
+        assert squelch.next_deadline() == pytest.approx(settled)
+    squelch.tick(settled)
+    assert squelch.state is SquelchState.WAITING
+
+
+def test_a_denial_makes_settling_longer_once() -> None:
+    squelch = cor_squelch()
+    for refused, over in ((True, 3.0 + REFUSED_S), (False, 3.15)):
+        squelch.own_transmission(True, 2.0)
+        if refused:
+            squelch.refused()
+        squelch.own_transmission(False, 3.0)
+        assert squelch.next_deadline() == pytest.approx(over)
+        squelch.tick(over)
+
+
+def repeater_squelch(*, cor_limit_s: float = 60.0) -> Squelch:
+    return Squelch(SquelchSettings(hang_s=0.2, quiet_s=0.7, cor_limit_s=cor_limit_s))
+
+
+def test_a_spurt_ends_when_nobody_is_heard_under_the_carrier() -> None:
+    squelch = repeater_squelch()
+    assert squelch.cor(True, 1.0) is OPENED
+    assert speak(squelch, LOUD, 1.02, 49) == [None] * 49
+    assert squelch.next_deadline() == pytest.approx(1.98 + 0.7)
+    events = speak(squelch, SOFT, 2.0, 40)
+    assert events.index(CLOSED) == 36
+    assert squelch.state is SquelchState.WAITING
+    assert squelch.listens
+    assert speak(squelch, LOUD, 3.0, 3) == [None, None, OPENED]
+    assert squelch.cor(False, 3.5) is None
+    assert squelch.tick(3.7) is CLOSED
+
+
+def test_without_sound_the_spurt_ends_as_well() -> None:
+    squelch = repeater_squelch()
+    squelch.cor(True, 1.0)
+    assert squelch.tick(1.7) is CLOSED
+
+
+def test_a_pause_shorter_than_that_ends_nothing() -> None:
+    squelch = repeater_squelch()
+    squelch.cor(True, 1.0)
+    for turn in range(5):
+        assert speak(squelch, LOUD, 1.02 + turn, 20) == [None] * 20
+        assert speak(squelch, SOFT, 1.42 + turn, 30) == [None] * 30
+    assert squelch.is_open
+
+
+def test_tails_and_tones_neither_open_nor_hold() -> None:
+    squelch = repeater_squelch()
+    squelch.cor(True, 1.0)
+    speak(squelch, LOUD, 1.02, 10)
+    events = [squelch.audio(LOUD, 1.22 + n * 0.02, lambda: False) for n in range(100)]
+    assert events.count(CLOSED) == 1
+    assert events.count(None) == 99
+    edges = [squelch.audio(LOUD, 4.0 + n * 0.02, lambda n=n: n % 6 == 0) for n in range(100)]  # type: ignore[misc]
+    assert edges == [None] * 100
+    assert squelch.state is SquelchState.WAITING
+
+
+def test_a_repeater_that_never_drops_its_carrier_is_not_stuck_while_people_talk() -> None:
+    squelch = repeater_squelch(cor_limit_s=10.0)
+    squelch.cor(True, 1.0)
+    told = []
+    for turn in range(20):
+        told += speak(squelch, LOUD, 1.02 + turn * 4, 50)
+        told += speak(squelch, SOFT, 2.02 + turn * 4, 150)
+    assert STUCK not in told
+    assert told.count(OPENED) == 19
+    assert squelch.tick(100.0) is STUCK
+
+
+def test_two_hundred_exchanges_over_a_repeater_open_once_for_each() -> None:
+    """Its carrier never drops: the next one speaks while it hangs."""
+    squelch, now = repeater_squelch(), 1.0
+    squelch.cor(True, now)
+    opened = 1
+    draw = random.Random(5)
+    for _ in range(200):
+        for level, voiced, length_s in (
+            (LOUD, True, draw.uniform(0.5, 4.0)),
+            (LOUD, False, 0.15),
+            (SOFT, True, 0.3),
+            (LOUD, False, 0.12),
+            (SOFT, True, draw.uniform(0.8, 5.0)),
+        ):
+            for _ in range(round(length_s / 0.02)):
+                now += 0.02
+                opened += squelch.audio(level, now, lambda v=voiced: v) is OPENED  # type: ignore[misc]
+        assert not squelch.is_open
+        squelch.own_transmission(True, now)
+        now += draw.uniform(0.5, 4.0)
+        squelch.own_transmission(False, now)
+        now += 0.16
+        squelch.tick(now)
+    assert opened == 200
 
 
 def test_vox_needs_fresh_voice_after_settling() -> None:

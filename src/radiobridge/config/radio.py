@@ -93,6 +93,8 @@ class ReceiveConfig(Settings):
     """How late the radio's COR comes after the voice; the preroll is 250 ms longer than this."""
     cor_limit: CorLimit = written("120s")
     """A COR open for longer is stuck: the radio is taken out of its group, with an alarm."""
+    quiet: ShortTime | None = None
+    """Behind a repeater, whose carrier stays: nobody heard for so long ends the spurt."""
     vox_open: Level = written("-40dBFS")
     """With `squelch: vox`: audio above this opens."""
     vox_close: Level = written("-46dBFS")

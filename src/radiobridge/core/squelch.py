@@ -6,22 +6,26 @@ States and what leaves them (COR is the receiver's own word, VOX the level of it
     OPENING   debounce over           -> OPEN: OPENED
               COR ends                -> CLOSED
     OPEN      COR or voice ends       -> HANG
+              quiet for long enough   -> WAITING, where `quiet_s` is set: CLOSED
     HANG      COR or voice again      -> OPEN
               hang over               -> CLOSED: CLOSED
     BLOCKED   we transmit, or a spurt plays on our talkgroup. Nothing heard counts.
               both over               -> SETTLING
     SETTLING  settling over           -> WAITING when COR is still or again active, else CLOSED
     WAITING   COR ends                -> CLOSED
-              voice                   -> OPEN: OPENED
+              voice, and it is one    -> OPEN: OPENED
     STUCK     quiet for a second      -> CLOSED: CLEARED
 
 Any state goes to BLOCKED when we transmit or play (event CLOSED if it was open), any but BLOCKED
 and SETTLING to STUCK (event STUCK) when COR or voice lasts longer than the limit. WAITING is there
 because a repeater holds its carrier for seconds after we unkey: that is not a spurt, but somebody
-who answers in it is one. A receiver that is stuck stays so through own transmissions; only silence
-outside them clears it.
+who answers in it is one. It holds it after others too: with `quiet_s`, a spurt ends when nobody has
+been heard for so long, and the carrier alone opens nothing more. Who is heard must sound like a
+voice there: a repeater's squelch tail and courtesy tone do not. A receiver that is stuck
+stays so through own transmissions; only silence outside them clears it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -75,6 +79,9 @@ class SquelchSettings:
     """How long the receiver may talk nonsense after we unkey."""
     cor_limit_s: float = 120.0
     """Longest reception that can be true."""
+    quiet_s: float | None = None
+    """How long nobody may be heard under an open COR before the spurt ends; None: COR alone ends
+    it. For a repeater, whose carrier stays after the voice."""
     clear_s: float = 1.0
     """How long a stuck receiver must be closed to count again: one that flutters is still stuck."""
 
@@ -84,7 +91,21 @@ _LISTENS = frozenset({SquelchState.CLOSED, SquelchState.OPENING, SquelchState.WA
 _TIMED = frozenset(
     {SquelchState.OPENING, SquelchState.HANG, SquelchState.SETTLING, SquelchState.STUCK}
 )
+REFUSED_S = 0.7
+"""How long the receiver may talk nonsense after a denial: the "bonk" lasts half a second."""
+
+_VOICED, _UNVOICED = 2, -1
+_BELIEVED, _HELD = 6, 4
+"""What frames that sound like a voice, and others, weigh; and how much it takes to believe in a
+voice under a carrier that stood before (three frames in a row), or to go on with one (two). The
+edges of a tone may sound like a voice for one frame."""
+
 _LIMITED = frozenset({SquelchState.OPENING, SquelchState.OPEN, SquelchState.WAITING})
+
+
+def _yes() -> bool:
+    """Say that everything sounds like a voice."""
+    return True
 
 
 class Squelch:
@@ -99,9 +120,13 @@ class Squelch:
         "_keyed",
         "_limit_at",
         "_muted",
+        "_quiet_at",
+        "_refused",
         "_settings",
         "_state",
         "_stuck",
+        "_unkeyed_at",
+        "_voiced",
         "_vox",
     )
 
@@ -115,6 +140,10 @@ class Squelch:
         self._stuck = False
         self._due = 0.0
         self._limit_at: float | None = None
+        self._quiet_at = inf
+        self._refused = False
+        self._unkeyed_at: float | None = None
+        self._voiced = 0
 
     @property
     def state(self) -> SquelchState:
@@ -136,6 +165,21 @@ class Squelch:
         """Tell whether audio now belongs into the preroll; clear the preroll when not."""
         return self._state in _LISTENS
 
+    @property
+    def quiet_s(self) -> float | None:
+        """Return how long a carrier without a voice may still be somebody; None: for ever."""
+        return self._settings.quiet_s
+
+    @property
+    def loud_dbfs(self) -> float:
+        """Return the level below which nobody speaks."""
+        return self._settings.vox.close_dbfs
+
+    @property
+    def transmits(self) -> bool:
+        """Tell whether this radio transmits, or was asked to."""
+        return self._keyed
+
     def cor(self, active: bool, now: float) -> SquelchEvent | None:
         """Take the receiver's COR."""
         self._settle(now)
@@ -144,23 +188,45 @@ class Squelch:
             return self._source(active=active, now=now)
         return None
 
-    def audio(self, level_dbfs: float, now: float) -> SquelchEvent | None:
-        """Take the level of the next 20 ms."""
+    def audio(
+        self, level_dbfs: float, now: float, voiced: Callable[[], bool] = _yes
+    ) -> SquelchEvent | None:
+        """Take the level of the next 20 ms; `voiced` is asked whether they sound like a voice."""
         self._settle(now)
         if self._state in (SquelchState.BLOCKED, SquelchState.SETTLING):
             return None
-        voice = self._vox.feed(level_dbfs)
+        loud = self._vox.feed(level_dbfs)
         event = None
         if self._settings.mode is SquelchMode.VOX:
-            event = self._source(active=voice, now=now)
-        elif voice and self._state is SquelchState.WAITING:
-            event = self._open()
+            event = self._source(active=loud, now=now)
+        elif self._state is SquelchState.WAITING:
+            if self._weigh(voiced) >= _BELIEVED:
+                event = self._open(now)
+        elif self._state is SquelchState.OPEN and self._settings.quiet_s is not None:
+            self._hold(now, voiced)
         return event or self.tick(now)
+
+    def _hold(self, now: float, voiced: Callable[[], bool]) -> None:
+        """Let the spurt go on while somebody speaks."""
+        if self._weigh(voiced) >= _HELD:
+            self._quiet_at = now + (self._settings.quiet_s or 0.0)
+
+    def _weigh(self, voiced: Callable[[], bool]) -> int:
+        """Return how sure we are that somebody speaks, after one more frame."""
+        more = _VOICED if self._vox.loud and voiced() else _UNVOICED
+        self._voiced = min(max(0, self._voiced + more), _BELIEVED)
+        return self._voiced
 
     def own_transmission(self, keyed: bool, now: float) -> SquelchEvent | None:
         """Take our own PTT: from the request to transmit on, until the radio has unkeyed."""
+        if self._keyed and not keyed:
+            self._unkeyed_at = now
         self._keyed = keyed
         return self._block(now)
+
+    def refused(self) -> None:
+        """Our request to transmit was denied: the radio tells its user so, by a tone."""
+        self._refused = self._keyed
 
     def mute(self, on: bool, now: float) -> SquelchEvent | None:
         """Take whether a spurt plays on our talkgroup, here or at another gateway."""
@@ -175,7 +241,10 @@ class Squelch:
             self._due = inf
             return SquelchEvent.STUCK
         if self._state is SquelchState.OPENING and now >= self._due:
-            return self._open()
+            return self._open(now)
+        if self._state is SquelchState.OPEN and now >= self._quiet_at:
+            self._wait(now)
+            return SquelchEvent.CLOSED
         if self._state is SquelchState.HANG and now >= self._due:
             return self._close()
         if self._state is SquelchState.STUCK and now >= self._due:
@@ -188,6 +257,8 @@ class Squelch:
         due = self._due if self._state in _TIMED else inf
         if self._limit_at is not None and self._state in _LIMITED:
             due = min(due, self._limit_at)
+        if self._state is SquelchState.OPEN:
+            due = min(due, self._quiet_at)
         return None if due == inf else due
 
     def _source(self, *, active: bool, now: float) -> SquelchEvent | None:
@@ -213,13 +284,23 @@ class Squelch:
         self._limit_at = now + self._settings.cor_limit_s
         debounced = self._settings.mode is SquelchMode.COR and self._settings.cor_debounce_s > 0
         if not debounced:
-            return self._open()
+            return self._open(now)
         self._state, self._due = SquelchState.OPENING, now + self._settings.cor_debounce_s
         return None
 
-    def _open(self) -> SquelchEvent:
+    def _open(self, now: float) -> SquelchEvent:
         self._state = SquelchState.OPEN
+        quiet_s = self._settings.quiet_s
+        if quiet_s is not None and self._settings.mode is SquelchMode.COR:
+            # A carrier that lasts through many spurts is no stuck one.
+            self._quiet_at = now + quiet_s
+            self._limit_at = now + self._settings.cor_limit_s
         return SquelchEvent.OPENED
+
+    def _wait(self, now: float) -> None:
+        """A carrier is there, and nobody under it."""
+        self._state, self._voiced = SquelchState.WAITING, 0
+        self._limit_at = now + self._settings.cor_limit_s
 
     def _close(self) -> SquelchEvent:
         self._state, self._limit_at = SquelchState.CLOSED, None
@@ -231,7 +312,13 @@ class Squelch:
             was_open, self._state = self.is_open, SquelchState.BLOCKED
             return SquelchEvent.CLOSED if was_open else None
         if self._state is SquelchState.BLOCKED:
-            self._state, self._due = SquelchState.SETTLING, now + self._settings.settling_s
+            settling_s = self._settings.settling_s
+            if self._refused:
+                self._refused, settling_s = False, max(settling_s, REFUSED_S)
+            # Where we transmitted ourselves, we know when it was over; a mute lasts longer.
+            over = now if self._unkeyed_at is None else self._unkeyed_at
+            self._unkeyed_at = None
+            self._state, self._due = SquelchState.SETTLING, over + settling_s
         return None
 
     def _settle(self, now: float) -> None:
@@ -245,7 +332,6 @@ class Squelch:
             self._state = SquelchState.STUCK
             self._due = inf if cor else now + self._settings.clear_s
         elif cor:
-            self._state = SquelchState.WAITING
-            self._limit_at = self._due + self._settings.cor_limit_s
+            self._wait(self._due)
         else:
             self._state = SquelchState.CLOSED

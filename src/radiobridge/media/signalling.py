@@ -87,6 +87,8 @@ class SignallingFilter:
         """Frames that were silenced."""
         self.voice_dbfs = FLOOR_DBFS
         """Level of the last frame as received, without CTCSS."""
+        self.samples_8k: NDArray[np.float32] = np.zeros(160, dtype=np.float32)
+        """The last frame at 8 kHz, full scale ±1; not to be kept."""
         self._rate = rate
         self._to_8k = To8k(rate)
         self._mdc = Mdc1200Decoder(rate)
@@ -144,7 +146,7 @@ class SignallingFilter:
         self._silence = _Silence()
 
     def _hear(self, frame: PcmFrame) -> None:
-        samples = self._to_8k.feed(frame)
+        samples = self.samples_8k = self._to_8k.feed(frame)
         signals: list[Signal] = []
         signals += self._mdc.feed_8k(samples)
         signals += self._dtmf.feed_8k(samples)

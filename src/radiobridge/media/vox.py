@@ -40,6 +40,11 @@ class Vox:
         """Tell whether the last frame was voice."""
         return self._active
 
+    @property
+    def loud(self) -> bool:
+        """Tell whether the last frame was loud, voice or not."""
+        return self._active or self._loud > 0
+
     def feed(self, level_dbfs: float) -> bool:
         """Take the level of the next 20 ms and tell whether it is voice."""
         if self._active:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from radiobridge.media.mdc1200 import MdcPacket
 from radiobridge.media.signalling import Signal, SignallingFilter
+from radiobridge.media.voiced import voiced
 from radiobridge.model.talker import mdc_talker
 from radiobridge.model.voice import PcmFrame
 
@@ -67,6 +68,10 @@ class InBand:
     def voice_dbfs(self) -> float:
         """Return the level of the last frame as received, without CTCSS."""
         return self._filter.voice_dbfs
+
+    def voiced(self) -> bool:
+        """Tell whether the last frame sounds like a voice, rather than like noise or tones."""
+        return voiced(self._filter.samples_8k)
 
     @property
     def active(self) -> bool:

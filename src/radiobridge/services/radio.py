@@ -27,6 +27,7 @@ from radiobridge.model.interface import (
     DeviceBack,
     DeviceLost,
     InterfaceEvent,
+    KeyAnswer,
     KeyAnswered,
     RadioAlarm,
     Unkeyed,
@@ -97,6 +98,8 @@ class RadioRunner:
         self.alarmed: Callable[[RadioAlarm], None] = _nobody
         """Who is told of the radio's own alarms; never raises."""
         self._heard = False
+        self._cor_at = 0.0
+        """When COR rose last."""
         self._muted_by: set[object] = set()
         self._squelch = squelch
         self._by_cor = by_cor
@@ -162,10 +165,13 @@ class RadioRunner:
     def _interface_event(self, event: InterfaceEvent, now: float) -> None:
         if isinstance(event, CorChanged):
             self._change(cor=event.active)
+            self._cor_at = now if event.active else self._cor_at
             self._up.cor(active=event.active and not self.off_channel, now=now)
             self._busy(now)
         elif isinstance(event, KeyAnswered):
             self._log.info("key-answered", answer=event.answer.value, detail=event.detail)
+            if event.answer is KeyAnswer.DENIED:
+                self._squelch.refused()
             self._down.answered(event.answer, event.detail, now)
         elif isinstance(event, Unkeyed):
             self.unkeyed_by[event.cause.value] = self.unkeyed_by.get(event.cause.value, 0) + 1
@@ -227,14 +233,26 @@ class RadioRunner:
         repeater that it has keyed itself, is nobody (`core.squelch`). A mute changes nothing: who
         was heard before it is still there until COR ends.
         """
-        deaf = self._squelch.state in _DEAF
-        if self._by_cor:
-            heard = self.condition.cor and (self._heard or not deaf)
-        else:
+        if not self._by_cor:
             heard = self._up.is_open
+        elif not self.condition.cor:
+            heard = False
+        elif self._squelch.quiet_s is None:
+            heard = self._heard or self._squelch.state not in _DEAF
+        else:
+            heard = self._somebody(self._squelch.quiet_s, now)
         if heard is not self._heard:
             self._heard = heard
             self._down.cor(active=heard, now=now)
+
+    def _somebody(self, quiet_s: float, now: float) -> bool:
+        """Tell whether anybody is under a carrier that stays when nobody is (a repeater's)."""
+        state = self._squelch.state
+        if state is SquelchState.WAITING:
+            return False
+        if self._squelch.transmits or state is SquelchState.SETTLING:
+            return self._heard
+        return self._up.is_open or now - max(self._up.loud_at, self._cor_at) < quiet_s
 
     def _devices_changed(self) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ who talks. With a CTCSS tone to wait for, COR counts only together with it (`cor
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -69,6 +70,7 @@ class Uplink:
         self.frames = 0
         self.spurts = 0
         self._squelch = squelch
+        self._loud_dbfs = squelch.loud_dbfs
         self._preroll = preroll
         self._encoder = encoder
         self._limiter = limiter
@@ -76,6 +78,10 @@ class Uplink:
         self._in_band = in_band
         self._gate = ToneGate(waits=in_band is not None and in_band.settings.ctcss_hz is not None)
         self._spurt: Outgoing | None = None
+        self.loud_at = -inf
+        """When somebody was heard last, with our tone or another, muted or not (monotonic s)."""
+        self._voiced = in_band.voiced if in_band is not None else _yes
+        self._lag = rate // 8000
         self._refused = False
         self._last_at = 0.0
         self._end_at: float | None = None
@@ -94,7 +100,9 @@ class Uplink:
         listened = self._squelch.listens
         if self._in_band is not None:
             samples, level = self._hear(self._in_band, samples, now)
-        event = self._squelch.audio(level if self._gate.heard else FLOOR_DBFS, now)
+        heard_dbfs = level if self._gate.heard else FLOOR_DBFS
+        event = self._squelch.audio(heard_dbfs, now, self._voiced)
+        self._note_loudness(samples, level, now)
         if self._spurt is not None:
             self._send(samples, at)
         elif listened:
@@ -107,6 +115,17 @@ class Uplink:
         elif self._end_at is not None:
             self._finish(now)
         self._follow_tone(now)
+
+    def _note_loudness(self, samples: PcmFrame, level: float, now: float) -> None:
+        """Note whether anybody is under the carrier, where a carrier alone means nobody."""
+        squelch = self._squelch
+        if squelch.quiet_s is None or squelch.transmits:
+            return
+        if self._deaf:
+            # Muted: nothing is taken out of it. The difference leaves CTCSS 14 dB quieter.
+            level = level_dbfs(samples[self._lag :] - samples[: -self._lag])
+        if level >= self._loud_dbfs:
+            self.loud_at = now
 
     @property
     def ctcss_hz(self) -> float | None:
@@ -257,3 +276,8 @@ class Uplink:
             spurt.end(self._encoder.encode(self._silence))
         self._preroll.clear()
         self._ports.ended(spurt, now)
+
+
+def _yes() -> bool:
+    """Say that everything sounds like a voice: nothing else is listened to."""
+    return True
