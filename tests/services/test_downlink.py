@@ -179,6 +179,22 @@ def test_what_waited_for_the_transmitter_is_caught_up_in_pauses() -> None:
     assert bench.down.path()["skipped"] > 5
 
 
+@pytest.mark.parametrize(
+    ("silent", "left_out"), [(3, range(1)), (5, range(1)), (20, range(12, 17))]
+)
+def test_a_word_keeps_its_silences_and_a_pause_does_not(silent: int, left_out: range) -> None:
+    """The mouth closes for up to 100 ms in "don't shoot": left out, it is another word."""
+    bench = DownBench(grants=False)
+    said = (spurt(30), spurt(silent, quiet=silent), spurt(20))
+    opus = [packet.opus for part in said for packet in part]
+    bench.hear(
+        [packet._replace(opus=part) for packet, part in zip(spurt(50 + silent), opus, strict=True)]
+    )
+    bench.grant()
+    bench.wait(2.0)
+    assert bench.down.path()["skipped"] in left_out
+
+
 def test_withdrawn_unkeys_at_once_and_plays_nothing_more() -> None:
     bench = DownBench(plain())
     packets = spurt(40)

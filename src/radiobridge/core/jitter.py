@@ -241,7 +241,7 @@ class JitterBuffer:
         """Tell whether the frame just pulled may be left out if it is silent."""
         if self._state is not _State.PLAYING or not self._fresh:
             return False
-        if self._at_first_frame and self._leading < _LEADING_SKIPS:
+        if self.at_first_frame and self._leading < _LEADING_SKIPS:
             return True
         return bool(self._frames) and self.depth_s - self._need_s >= FRAME_S
 
@@ -254,7 +254,7 @@ class JitterBuffer:
             raise LocalProtocolError("skip_head without can_skip")
         self.skipped += 1
         self._fresh = False
-        if self._at_first_frame and self._leading < _LEADING_SKIPS:
+        if self.at_first_frame and self._leading < _LEADING_SKIPS:
             self._played = 0
             self._leading += 1
         else:
@@ -263,7 +263,7 @@ class JitterBuffer:
     @property
     def alone(self) -> bool:
         """Tell whether the frame just pulled is the first to be played, and nothing follows yet."""
-        return self._at_first_frame and not self._frames
+        return self.at_first_frame and not self._frames
 
     @property
     def depth_s(self) -> float:
@@ -287,7 +287,8 @@ class JitterBuffer:
         return min(need, self._settings.max_target_s)
 
     @property
-    def _at_first_frame(self) -> bool:
+    def at_first_frame(self) -> bool:
+        """Tell whether the frame just pulled is the first to be played."""
         return self._played == 1 and not self._waited
 
     def _expected(self, hole: int = 0) -> float:

@@ -37,7 +37,11 @@ WAITING_SPURTS = 4
 """Spurts that wait for the one before to be played; beyond that the oldest waiting one goes."""
 
 SKIP_BELOW_DBFS = -50.0
-"""A frame below this holds no speech: skipped while playing lags behind."""
+"""A frame below this holds no speech: skipped in a pause while playing lags behind."""
+
+PAUSE_FRAMES = 5
+"""More silent frames in a row than this are a pause; fewer may be the closure of a consonant, and
+belong to the word."""
 
 _OVER = frozenset({PullKind.END, PullKind.GAP})
 """No more comes: a gap while another spurt waits is an end that was lost, for the floor is not this
@@ -108,6 +112,8 @@ class Downlink:
         self._drained_at: float | None = None
         self._renew_at: float | None = None
         self._keyed_by_voice = keyed_by_voice
+        self._silent = 0
+        """Silent frames in a row, while playing lags behind."""
         self._off_air = False
         """Keyed, but not on the air before a frame is written."""
         self._silence = np.zeros(audio.rate // 50, dtype=np.int16)
@@ -297,6 +303,7 @@ class Downlink:
         """Begin a spurt. The machine may refuse it at once: then there is no current one."""
         self._apply(self.transmit.tick(now), now)
         self._current = playing
+        self._silent = 0
         self._decoder.reset()
         emergency = _is_emergency(playing.claim)
         self._apply(self.transmit.start(now, emergency=emergency), now)
@@ -315,7 +322,7 @@ class Downlink:
         kind = pull.kind
         if kind is PullKind.VOICE:
             frame = self._decode(pull.payload)
-            if jitter.can_skip and level_dbfs(frame) < SKIP_BELOW_DBFS and not self._keys(jitter):
+            if self._pauses(jitter, frame) and not self._keys(jitter):
                 jitter.skip_head()
                 return self._play_one(jitter, now)
             self._voice(frame, "played", now)
@@ -331,6 +338,12 @@ class Downlink:
         else:
             return False
         return True
+
+    def _pauses(self, jitter: JitterBuffer, frame: PcmFrame) -> bool:
+        """Tell whether a frame may be left out: before the first word, or in a pause."""
+        silent = jitter.can_skip and level_dbfs(frame) < SKIP_BELOW_DBFS
+        self._silent = self._silent + 1 if silent else 0
+        return silent and (jitter.at_first_frame or self._silent > PAUSE_FRAMES)
 
     def _keys(self, jitter: JitterBuffer) -> bool:
         """Tell whether a silent frame is worth playing, because it brings the radio on the air.
