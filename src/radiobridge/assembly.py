@@ -98,6 +98,7 @@ def build_radio(
         ),
         keyed_by_voice=_keyed_by_voice(radio),
     )
+    runner.channel_changed = partial(gateway.channel_changed, name)
     runner.assemble(up, down)
     return runner, keeper
 

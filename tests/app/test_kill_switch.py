@@ -101,6 +101,12 @@ def test_a_radio_that_is_turned_to_another_channel_is_cut_both_ways(
         at = river.clock.now()
         river.say(OPP, "radio-check-fr")
         assert not river.ptt(CBP, at)
+        logged = as_json(
+            "audit", "show", str(river.gateway(OPP).config), "--what", "channel-wrong",
+            socket=river.gateway(OPP).socket,
+        )  # fmt: skip
+        assert logged[-1]["detail"] == {"radio": RADIO, "reported": WRONG, "expected": RIGHT}
+        assert logged[-1]["order"] == "after"
         river.plugs[OPP].turn(RIGHT)
         right = Text("no alarm", "pas d'alarme")
         river.wait_until(lambda: not river.radio_status(OPP)["alarms"], LIMIT_S, right)

@@ -15,6 +15,7 @@ from radiobridge.model.ids import AgencyId, RadioName, parse_talkgroup
 from radiobridge.model.patch import Terms
 from radiobridge.model.voice import Claim, TalkClass
 from radiobridge.services.auditing import ALLOWANCE, ALLOWANCE_MS
+from radiobridge.services.holds import ChannelChange
 from radiobridge.wire.documents import DocumentHeader
 from radiobridge.wire.terms import terms_hash
 from radiobridge.wire.topics import TopicKind
@@ -209,6 +210,18 @@ async def test_starts_stops_configurations_and_radios() -> None:
     ]  # fmt: skip
     outcomes = [entry.outcome.value for entry in desk.log.entries]
     assert outcomes == ["done", "done", "refused", "done", "done", "failed", "done"]
+
+
+@in_virtual_time
+async def test_a_radio_that_left_its_channel_is_logged_with_both() -> None:
+    desk = Desk()
+    for reported, wrong in (("000013", True), ("000012", False)):
+        change = ChannelChange(reported=reported, expected="12", wrong=wrong)
+        desk.auditor.channel(RadioName("tac1"), change)
+    left, back = desk.log.entries
+    assert (left.what, left.source) == ("channel-wrong", "radio tac1")
+    assert left.detail == {"radio": "tac1", "reported": "000013", "expected": "12"}
+    assert (back.what, back.detail["reported"]) == ("channel-right", "000012")
 
 
 @in_virtual_time

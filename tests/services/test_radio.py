@@ -9,7 +9,7 @@ from radiobridge.core.squelch import SquelchSettings
 from radiobridge.core.transmit import NotDelivered, TransmitSettings
 from radiobridge.model.interface import ChannelReported, KeyAnswer, RadioAlarm, UnkeyCause, Unkeyed
 from radiobridge.model.voice import Claim, TalkClass
-from radiobridge.services.holds import Hold
+from radiobridge.services.holds import ChannelChange, Hold
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
 from tests.services.radios import COR, TRANSMIT, VOX, Ports, Radio, make_radio
@@ -353,6 +353,8 @@ async def test_a_radio_on_a_wrong_channel_is_cut_both_ways_until_it_is_right(
 ) -> None:
     bench = Bench(squelch=squelch, channel="12")
     radio = await bench.radio()
+    changes: list[ChannelChange] = []
+    radio.runner.channel_changed = changes.append
     radio.line.tell(ChannelReported(channel="000012", at=now()))
     radio.cor(active=True)
     await radio.speak(0.3)
@@ -370,6 +372,7 @@ async def test_a_radio_on_a_wrong_channel_is_cut_both_ways_until_it_is_right(
     assert radio.runner.off_channel
     radio.line.tell(ChannelReported(channel="12", at=now()))
     assert radio.runner.status()["alarms"] == []
+    assert [(one.reported, one.wrong) for one in changes] == [("000013", True), ("12", False)]
     await radio.talk(0.3)
     assert len(bench.starts) == 2
     await radio.play(spurt(10, of=claim(start_ms=2000)))

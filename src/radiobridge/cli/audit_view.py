@@ -195,6 +195,8 @@ _EVENTS: dict[str, Text] = {
     AuditEvent.PATCH_OVER: Text("patch over", "jumelage terminé"),
     AuditEvent.INHIBIT: Text("radio taken off the air", "radio retirée des ondes"),
     AuditEvent.ALLOW: Text("radio allowed again", "radio de nouveau permise"),
+    AuditEvent.CHANNEL_WRONG: Text("radio on a wrong channel", "radio sur un autre canal"),
+    AuditEvent.CHANNEL_RIGHT: Text("radio on its channel again", "radio de retour sur son canal"),
     AuditEvent.SPURT_STARTED: Text("talk started", "parole commencée"),
     AuditEvent.SPURT_ENDED: Text("talk ended", "parole terminée"),
     AuditEvent.NOT_DELIVERED: Text("not delivered", "non transmis"),
@@ -212,5 +214,6 @@ _EVENTS: dict[str, Text] = {
     AuditEvent.STATE_CONFIRMED: Text("state confirmed", "état confirmé"),
     AuditEvent.HEAD_WENT_BACK: Text("a partner's log went back", "un journal a reculé"),
     AuditEvent.LOG_CUT: Text("this log was cut", "ce journal a été tronqué"),
+    AuditEvent.DOCUMENT_WITHHELD: Text("a document is withheld", "un document est retenu"),
     AuditEvent.LEFT_OUT: Text("entries left out", "entrées omises"),
 }

@@ -27,6 +27,9 @@ class AuditEvent(StrEnum):
     PATCH_OVER = "patch-over"
     INHIBIT = "inhibit"
     ALLOW = "allow"
+    CHANNEL_WRONG = "channel-wrong"
+    """A donor radio reports another channel than it should be on: it is cut both ways."""
+    CHANNEL_RIGHT = "channel-right"
     SPURT_STARTED = "spurt-started"
     SPURT_ENDED = "spurt-ended"
     NOT_DELIVERED = "not-delivered"
@@ -51,6 +54,8 @@ class AuditEvent(StrEnum):
     """A partner's log is shorter than it was, or another one."""
     LOG_CUT = "log-cut"
     """This log is shorter than it was when its head was published last."""
+    DOCUMENT_WITHHELD = "document-withheld"
+    """A head names a document that no broker brings."""
     LEFT_OUT = "left-out"
     """Entries that could not be kept, counted."""
 

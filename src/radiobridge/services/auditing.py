@@ -18,6 +18,7 @@ from radiobridge.model.audit import AuditEntry, AuditEvent, AuditState, Outcome
 from radiobridge.model.ids import AgencyId, GatewayId, PatchId, RadioName, TalkgroupId
 from radiobridge.model.voice import Claim
 from radiobridge.services.clock import BridgeTime
+from radiobridge.services.holds import ChannelChange
 from radiobridge.spi import AuditLog
 from radiobridge.text import Text
 from radiobridge.wire.canonical import dump
@@ -251,6 +252,18 @@ class Auditor:
             identity=by,
             outcome=Outcome.FAILED,
             detail={"radio": radio, "reason": reason},
+        )
+
+    def channel(self, radio: RadioName, change: ChannelChange) -> None:
+        """A radio has left its channel and was cut, or is back on it."""
+        self.after(
+            AuditEvent.CHANNEL_WRONG if change.wrong else AuditEvent.CHANNEL_RIGHT,
+            source=f"radio {radio}",
+            detail={
+                "radio": str(radio),
+                "reported": change.reported,
+                "expected": change.expected,
+            },
         )
 
     # --- voice ---------------------------------------------------------------------------------

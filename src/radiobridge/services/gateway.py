@@ -13,7 +13,7 @@ from radiobridge.core.floor import FloorChange, FloorEvent
 from radiobridge.core.presence import GatewayPresence, PresenceBook, PresenceWord
 from radiobridge.core.transmit import NotDelivered
 from radiobridge.errors import RemoteProtocolError, StoreError
-from radiobridge.model.ids import GatewayId, TalkgroupId
+from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.talker import Talker
 from radiobridge.model.voice import Claim
 from radiobridge.services.auditing import Auditor
@@ -21,6 +21,7 @@ from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.heads import Heads
+from radiobridge.services.holds import ChannelChange
 from radiobridge.services.identities import Identities
 from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
@@ -238,6 +239,10 @@ class Gateway:
             reason=why.reason.value,
         )
         self._publish_notice(runner.talkgroup, notice)
+
+    def channel_changed(self, radio: RadioName, change: ChannelChange) -> None:
+        """Note that a radio was cut for its channel, or is back on it."""
+        self._auditor.channel(radio, change)
 
     def _partner(self, change: GatewayPresence | None) -> None:
         if change is not None:

@@ -258,7 +258,7 @@ class Heads:
                 log.error("document-withheld", topic=one.topic, version=one.version,
                           known=one.known, according_to=str(one.according_to))  # fmt: skip
                 self._auditor.after(
-                    "document-withheld",
+                    AuditEvent.DOCUMENT_WITHHELD,
                     source=f"head of {one.according_to}",
                     outcome=Outcome.FAILED,
                     detail={"topic": one.topic, "version": one.version, "known": one.known},

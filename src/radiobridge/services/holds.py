@@ -4,6 +4,7 @@ The transmitter may key only while nothing holds it; each hold is lifted by itse
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -22,6 +23,15 @@ class Hold(StrEnum):
     """An operator stopped all transmitters of the gateway."""
     CHANNEL = "channel"
     """The radio is on another channel than it should be; it is not heard either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelChange:
+    """A radio has left its channel, or is back on it."""
+
+    reported: str
+    expected: str
+    wrong: bool
 
 
 def with_hold(holds: Holds, hold: Hold, by: str) -> Holds:

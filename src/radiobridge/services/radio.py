@@ -36,6 +36,7 @@ from radiobridge.model.voice import Claim, PcmFrame, VoicePacket
 from radiobridge.services.downlink import Downlink
 from radiobridge.services.holds import (
     NOTHING,
+    ChannelChange,
     Hold,
     Holds,
     same_channel,
@@ -97,6 +98,8 @@ class RadioRunner:
         self.unkeyed_by: dict[str, int] = {}
         self.alarmed: Callable[[RadioAlarm], None] = _nobody
         """Who is told of the radio's own alarms; never raises."""
+        self.channel_changed: Callable[[ChannelChange], None] = _no_channel
+        """Told when the radio leaves its channel or is back; never raises."""
         self._heard = False
         self._cor_at = 0.0
         """When COR rose last."""
@@ -213,6 +216,10 @@ class RadioRunner:
             self.release(Hold.CHANNEL, reported)
             self._up.cor(active=self.condition.cor, now=now)
         self._alarm(WRONG_CHANNEL, active=wrong)
+        if wrong is not was:
+            self.channel_changed(
+                ChannelChange(reported=reported, expected=self._channel, wrong=wrong)
+            )
 
     @property
     def off_channel(self) -> bool:
@@ -458,6 +465,10 @@ class RadioRunner:
             self._arm()
         finally:
             self._log.exception("radio-error", where=where)
+
+
+def _no_channel(_change: ChannelChange) -> None:
+    """Tell nobody."""
 
 
 def _nobody(_alarm: RadioAlarm) -> None:
