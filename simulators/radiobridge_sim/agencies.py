@@ -36,7 +36,7 @@ class Side:
     """How that repeater behaves."""
     trunked: TrunkedSettings | None = None
     """The trunked system that the donor radio works on; it is keyed by `lines` then."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the gateway's file says of the radio (`profile`, `receive`, `transmit`)."""
 
     @property
