@@ -105,7 +105,7 @@ def test_a_lost_frame_is_concealed_and_costs_no_delay() -> None:
     run = Playout(buffer=JitterBuffer(), arrivals=arrivals, last=49)
     assert kinds(run.run()) == "V" * 20 + "C" + "V" * 29 + "E"
     assert waits(run.played, arrivals) == pytest.approx([10.0] * 49)
-    assert (run.buffer.lost, run.buffer.late) == (1, 0)
+    assert (run.buffer.lost, run.buffer.late, run.buffer.bridged) == (1, 0, 1)
 
 
 def test_three_lost_frames_are_concealed_then_there_is_a_gap() -> None:
@@ -113,6 +113,14 @@ def test_three_lost_frames_are_concealed_then_there_is_a_gap() -> None:
     run = Playout(buffer=JitterBuffer(), arrivals=arrivals, last=49)
     assert kinds(run.run()) == "V" * 20 + "CCCGGG" + "V" * 24 + "E"
     assert run.buffer.lost == 6
+    assert run.buffer.bridged == 6
+
+
+def test_what_is_made_up_after_the_last_word_is_missed_by_nobody() -> None:
+    arrivals = [a for a in steady(50) if a.frame < 40]
+    run = Playout(buffer=JitterBuffer(), arrivals=arrivals, last=49)
+    assert kinds(run.run()) == "V" * 40 + "CCCE"
+    assert (run.buffer.concealed, run.buffer.bridged) == (3, 0)
 
 
 def test_a_frame_that_was_given_up_is_late_once_and_never_played() -> None:

@@ -135,6 +135,7 @@ class JitterBuffer:
         "_settings",
         "_state",
         "_waited",
+        "bridged",
         "concealed",
         "duplicate",
         "late",
@@ -160,6 +161,9 @@ class JitterBuffer:
         """Silent frames left out to win delay back."""
         self.concealed = 0
         """Times that a frame was missing when it was due: concealed, or a gap."""
+        self.bridged = 0
+        """Those after which the spurt went on: what somebody misses in the middle of it. Before the
+        last frame nothing is missed: that one ends a hang in which nobody said anything."""
         self.late_pulls = 0
         """Times that the owner came too late and a new beat was set."""
         self.reset()
@@ -392,6 +396,8 @@ class JitterBuffer:
 
     def _play(self, index: int) -> Pull:
         self._next = index + 1
+        if index != self._last:
+            self.bridged += self._waited
         self._waited = 0
         self._played += 1
         return Pull(PullKind.VOICE, self._frames.pop(index))

@@ -59,6 +59,10 @@ class Playing:
         self.begun = False
 
 
+_COUNTED = ("late", "lost", "bridged", "duplicate", "overflow", "skipped", "late_pulls")
+"""What of the jitter buffers an operator is shown."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownlinkPorts:
     """What a downlink tells the gateway."""
@@ -119,11 +123,8 @@ class Downlink:
         self._silence = np.zeros(audio.rate // 50, dtype=np.int16)
 
     def path(self) -> dict[str, int]:
-        """Return what the jitter buffers counted: late, lost, duplicate, overflow, skipped."""
-        return {
-            name: sum(getattr(buffer, name) for buffer in self._buffers)
-            for name in ("late", "lost", "duplicate", "overflow", "skipped", "late_pulls")
-        }
+        """Return what the jitter buffers counted; their attributes say what each is."""
+        return {name: sum(getattr(buffer, name) for buffer in self._buffers) for name in _COUNTED}
 
     @property
     def claim(self) -> Claim | None:
