@@ -37,6 +37,7 @@ from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
 from radiobridge.drivers.log_writer import configure_logging, log_loop_error
+from radiobridge.drivers.process import OwnProcess
 from radiobridge.drivers.registry import Group, load
 from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.speech import load_clips
@@ -287,10 +288,15 @@ class Running:
         gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
         keepers = self._radios(config, keyer, gateway)
         self._control.decided = self._announcer(me, bridge, store).follow
-        gateway.alive = partial(notify, "WATCHDOG=1")
+        process = OwnProcess()
+        self._closing.callback(process.close)
+        gateway.alive = process.beat
         gateway.misled = self.misled.set
-        gateway.keyer_status = lambda: {"pid": keyer.pid, "restarts": keyer.restarts}
-        gateway.timer_status = self._lateness.status
+        gateway.process_status = lambda: {
+            "keyer": {"pid": keyer.pid, "restarts": keyer.restarts},
+            "timers": self._lateness.status(),
+            "process": process.status(),
+        }
         await gateway.start(_links(self.loaded), self._loopback)
         self._closing.push_async_callback(gateway.stop)
         for keeper in keepers:

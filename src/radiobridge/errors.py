@@ -75,6 +75,9 @@ _REASONS = {
     errno.ECONNREFUSED: Text("nothing listens there", "rien n'y écoute"),
     errno.EHOSTUNREACH: Text("no way leads there", "aucun chemin n'y mène"),
     errno.ENETUNREACH: Text("no way leads there", "aucun chemin n'y mène"),
+    errno.EMFILE: Text("no file handle is left", "il ne reste aucun descripteur de fichier"),
+    errno.ENFILE: Text("no file handle is left", "il ne reste aucun descripteur de fichier"),
+    errno.EDQUOT: Text("the disk quota is used up", "le quota du disque est épuisé"),
     errno.ELOOP: Text("its links lead in a circle", "ses liens tournent en rond"),
 }
 

@@ -224,3 +224,11 @@ def test_who_is_lost_is_told_with_the_time_in_both_languages() -> None:
 
 def test_while_one_link_lives_nobody_is_told_that_there_is_no_broker() -> None:
     assert "NO BROKER" not in shown(STATUS, Language.EN)
+
+
+def test_a_process_without_file_handles_says_so_and_what_to_do() -> None:
+    error = {"en": "none is left; raise LimitNOFILE", "fr": "il n'en reste aucun"}
+    status = {**STATUS, "process": {"tasks": 9, "error": error}}
+    assert "none is left; raise LimitNOFILE" in shown(status, Language.EN)
+    assert "il n'en reste aucun" in shown(status, Language.FR)
+    assert "LimitNOFILE" not in shown({**STATUS, "process": {"error": None}}, Language.EN)

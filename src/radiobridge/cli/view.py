@@ -169,6 +169,9 @@ def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
             f"JOURNAL D'AUDIT NON ÉCRIT, donc aucun nouvel accord : {reason}",
         )
         yield Styled(text.to(language), style="bold red")
+    process = status.get("process")
+    if isinstance(process, Mapping) and process.get("error"):
+        yield Styled(plain(process["error"], language), style="bold red")
     stopped = status.get("transmit")
     if isinstance(stopped, Mapping) and stopped.get("stopped_by"):
         who = plain(stopped["stopped_by"], language)

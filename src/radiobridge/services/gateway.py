@@ -89,8 +89,8 @@ class Gateway:
     ) -> None:
         self.emergency = emergency
         """The commands on emergencies (spi.GatewayApi)."""
-        self.keyer_status: Callable[[], Mapping[str, Any]] = dict
-        self.timer_status: Callable[[], Mapping[str, Any]] = dict
+        self.process_status: Callable[[], Mapping[str, Any]] = dict
+        """What the status tells of the processes: `keyer`, `timers`, `process`."""
         self.alive: Callable[[], None] = _nothing
         """Called each second: the event loop turns."""
         self.misled: Callable[[], None] = _nothing
@@ -405,8 +405,7 @@ class Gateway:
                 "bridge_ms": self._bridge.now_ms(),
                 "offset_ms": self._bridge.offset_ms,
             },
-            "keyer": dict(self.keyer_status()),
-            "timers": dict(self.timer_status()),
+            **self.process_status(),
             "links": [self._link_status(name) for name in self._links],
             "radios": self.radios(),
             "transmit": {"stopped_by": self._switch.stopped_by},
