@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from radiobridge.core.audit_chain import EMPTY, Record, intact
+from radiobridge.drivers.store.sqlite_reason import is_damaged, is_full, is_held, reason_of
 from radiobridge.errors import StoreError
 from radiobridge.model.audit import AuditHead
 
@@ -116,22 +117,22 @@ def read_log(path: Path) -> Iterator[Record]:
 
 def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """Return what an operator should know and do about `error`."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if is_damaged(error):
         return _damaged(path)
-    if code == sqlite3.SQLITE_FULL:
+    if is_full(error):
         return StoreError(
             f"the disk is full: the audit log {path} cannot be written; free some space",
             f"le disque est plein: le journal {path} ne peut être écrit; libérez de l'espace",
         )
-    if code == sqlite3.SQLITE_BUSY:
+    if is_held(error):
         return StoreError(
             f"the audit log {path} is held by another process; end that process",
             f"le journal {path} est retenu par un autre processus; mettez-y fin",
         )
-    why = str(error)
+    why = reason_of(error)
     return StoreError(
-        f"the audit log {path} cannot be used: {why}", f"le journal {path} est inutilisable: {why}"
+        f"the audit log {path} cannot be used: {why.en}",
+        f"le journal {path} est inutilisable: {why.fr}",
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from radiobridge.drivers.store.sqlite_reason import is_damaged, is_full, is_held, reason_of
 from radiobridge.errors import StoreError
 
 T = TypeVar("T")
@@ -212,20 +213,19 @@ def _damaged(path: Path) -> StoreError:
 
 
 def _unusable(path: Path, error: sqlite3.Error | OSError) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if is_damaged(error):
         return _damaged(path)
-    if code == sqlite3.SQLITE_BUSY:
+    if is_held(error):
         return StoreError(
             f"the state {path} is in use by another process; is this gateway running already?",
             f"l'état {path} est utilisé par un autre processus ; la passerelle tourne-t-elle ?",
         )
-    if code == sqlite3.SQLITE_FULL:
+    if is_full(error):
         return StoreError(
             f"the disk is full: the state {path} cannot be written; free some space",
             f"le disque est plein : l'état {path} ne peut être écrit ; libérez de l'espace",
         )
-    why = str(error)
+    why = reason_of(error)
     return StoreError(
-        f"the state {path} cannot be used: {why}", f"l'état {path} est inutilisable : {why}"
+        f"the state {path} cannot be used: {why.en}", f"l'état {path} est inutilisable : {why.fr}"
     )
