@@ -4,6 +4,7 @@ Nothing here raises towards a link, and nothing decides who hears whom: what a d
 to the books, and the control plane is asked to decide anew.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ _PENDING = 256
 
 _OWN = frozenset({TopicKind.HEAD, TopicKind.PATCH, TopicKind.KEY})
 """Kinds of our own that are looked at when a broker brings them back."""
+
+_SAY_S = 1.0
+"""Refused documents are logged that often at most: a flood of them must not fill the disk."""
 
 STANDING = frozenset(
     {TopicKind.PATCH, TopicKind.KEY, TopicKind.ALARM, TopicKind.ACK, TopicKind.ROSTER}
@@ -100,6 +104,8 @@ class Intake:
         self._book = DocumentBook()
         self._pending: dict[str, tuple[bytes, str]] = {}
         self._early: dict[str, tuple[bytes, str]] = {}
+        self._said_at = float("-inf")
+        self._unsaid = 0
         self._last: dict[str, tuple[bytes, int]] = {}
         """The newest payload taken on each topic, and its version."""
 
@@ -111,9 +117,20 @@ class Intake:
             self._document(topic, payload, link)
         except RemoteProtocolError as error:
             self.counters[f"document-{error.reason}"] += 1
-            log.warning("document-refused", topic=topic[:200], reason=error.reason, link=link)
+            self._say_refused(topic, error.reason, link)
             if error.reason == "future" and not self._bridge.synchronised:
                 self._keep_for_later(topic, payload, link)
+
+    def _say_refused(self, topic: str, reason: str, link: str) -> None:
+        """Log a refusal: one a second at most, with how many were left out before it."""
+        now = time.monotonic()
+        if now - self._said_at < _SAY_S:
+            self._unsaid += 1
+            return
+        self._said_at = now
+        log.warning("document-refused", topic=topic[:200], reason=reason, link=link,
+                    left_out=self._unsaid)  # fmt: skip
+        self._unsaid = 0
 
     def _keep_for_later(self, topic: str, payload: bytes, link: str) -> None:
         """Keep what comes from the future: it may be our clock that is wrong."""

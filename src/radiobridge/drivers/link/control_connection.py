@@ -2,12 +2,16 @@
 
 What aiomqtt leaves to its user: a refused publication (it ignores PUBACK's reason code), an
 attempt to connect that nobody waits for any longer (it runs in a thread), and a stuck peer at
-disconnect (it waits). See docs/decisions/0004-two-mqtt-libraries.md.
+disconnect (it waits). Documents are taken from paho as they are read, without aiomqtt's queue,
+which costs a task for each; how many are read is bounded by `read_budget`, so that a flood of them
+leaves the event loop to the voice. See docs/decisions/0004-two-mqtt-libraries.md.
 """
 
 import asyncio
 import logging
 import socket
+import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -18,13 +22,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from radiobridge.drivers.link.read_budget import ReadBudget
 from radiobridge.drivers.link.settings import UNANSWERED_MS, Credentials, MqttSettings
 
 MAX_PACKET = 80 * 1024
 """The broker keeps larger packets from us: a document is at most 64 KiB."""
-
-MAX_WAITING = 1024
-"""Documents received and not yet handed over; above it the connection starts anew."""
 
 _ANSWER_S = 5.0
 _LEAVE_S = 1.0
@@ -34,9 +36,70 @@ _silent.setLevel(logging.CRITICAL + 1)  # what matters is reported to the link
 
 
 class ControlClient(aiomqtt.Client):
-    """An aiomqtt client that counts what the broker refused to take."""
+    """An aiomqtt client that hands documents over at once, and never too many of them."""
 
     refused = 0
+    """Publications that the broker refused to take."""
+
+    def listen(self, take: Callable[[str, bytes], None]) -> asyncio.Future[None]:
+        """Hand each document to `take`; the future is done when more come than can be read."""
+        self._take = take
+        self._flooded: asyncio.Future[None] = self._loop.create_future()
+        return self._flooded
+
+    @property
+    def over(self) -> asyncio.Future[None]:
+        """The end of the connection: done or failed once it is lost."""
+        return self._disconnected
+
+    def _on_message(
+        self,
+        client: paho.Client,  # noqa: ARG002  aiomqtt's
+        userdata: object,  # noqa: ARG002
+        message: paho.MQTTMessage,
+    ) -> None:
+        self._budget.take()
+        if message.payload:
+            with suppress(UnicodeDecodeError):  # a topic that is none
+                self._take(message.topic, bytes(message.payload))
+
+    def _on_socket_open(self, client: paho.Client, userdata: object, sock: object) -> None:
+        """Read in our own way; paho calls this in the thread in which it connects."""
+        super()._on_socket_open(client, userdata, sock)
+        self._budget = ReadBudget(time.monotonic())
+        assert isinstance(sock, socket.socket)  # noqa: S101  a bare one or its subclass for TLS
+        # In the place of aiomqtt's reader, which was given to the loop just before.
+        self._loop.call_soon_threadsafe(self._read_from, sock)
+
+    def _read_from(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:
+            self._loop.add_reader(sock.fileno(), self._read, sock)
+
+    def _read(self, sock: socket.socket) -> None:
+        """Read one packet; see that what TLS has decrypted already does not wait for more."""
+        try:
+            self._client.loop_read()
+        except Exception as error:  # noqa: BLE001  whatever breaks the connection ends it
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+            return
+        if sock.fileno() < 0 or self._client.socket() is not sock:
+            return
+        now = time.monotonic()
+        pause_s = self._budget.pause_s(now)
+        if pause_s > 0.0:
+            self._loop.remove_reader(sock.fileno())
+            if not self._budget.flooded(now):
+                self._loop.call_later(pause_s, self._read_again, sock)
+            elif not self._flooded.done():
+                self._flooded.set_result(None)
+        elif isinstance(sock, ssl.SSLSocket) and sock.pending():
+            self._loop.call_soon(self._read_again, sock)
+
+    def _read_again(self, sock: socket.socket) -> None:
+        if self._client.socket() is sock:
+            self._read_from(sock)
+            self._read(sock)
 
     def _on_publish(
         self,
@@ -78,7 +141,6 @@ def make_client(
         keepalive=settings.keepalive_s,
         will=aiomqtt.Will(*will, qos=1, retain=True),
         timeout=_ANSWER_S,
-        max_queued_incoming_messages=MAX_WAITING,
         # Else a document waits for the acknowledgement of the one before (Nagle).
         socket_options=(
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -138,14 +200,14 @@ async def subscribe(client: ControlClient, filters: frozenset[str]) -> int:
 async def receive(client: ControlClient, take: Callable[[str, bytes], None]) -> None:
     """Hand each document (topic, payload) to `take`, until the connection is lost.
 
-    Empty payloads mean nothing and are skipped. Raises OverflowError when more waits than may.
+    Empty payloads mean nothing and are skipped. Raises OverflowError when more come than may.
     """
-    messages = client.messages
-    async for message in messages:
-        if len(messages) >= MAX_WAITING - 1:
-            raise OverflowError
-        if message.payload:
-            take(message.topic.value, bytes(message.payload))
+    flooded = client.listen(take)
+    await asyncio.wait((flooded, client.over), return_when=asyncio.FIRST_COMPLETED)
+    if client.over.done():
+        lost = "disconnected"
+        raise aiomqtt.MqttError(lost) from client.over.exception()
+    raise OverflowError
 
 
 def cause_of(error: BaseException) -> BaseException:

@@ -6,8 +6,9 @@ with jittered backoff, clean start and no session; whatever this gateway said la
 again at each connect, and the will says that it is offline.
 
 Bounds: own documents, one for each topic; notices waiting, 64 (the oldest go, `notices_dropped`);
-documents received and not handed over, 1024 (then the connection starts anew and the broker sends
-them again); voice waiting to leave, 4 KiB, or 64 KiB for 100 ms (the newest go, `voice_dropped`).
+documents coming in, as many as `read_budget` lets (more wait at the broker, then the connection
+starts anew and what stands there comes again); voice waiting to leave, 4 KiB, or 64 KiB for 100 ms
+(the newest go, `voice_dropped`).
 """
 
 import asyncio
