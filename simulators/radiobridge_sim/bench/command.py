@@ -1,8 +1,7 @@
 """`radiobridge bench`: measure, and say whether the targets are met on this machine."""
 
-import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from rich.console import Console
 from radiobridge.cli.words import language, say
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
+from radiobridge_sim.bench.load_commands import add_commands
 from radiobridge_sim.bench.micro import run_micro
 from radiobridge_sim.bench.path import run_path
 from radiobridge_sim.bench.report import (
@@ -20,9 +20,8 @@ from radiobridge_sim.bench.report import (
     all_ok,
     micro_section,
     path_sections,
-    show,
-    to_json,
 )
+from radiobridge_sim.bench.tell import tell
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.world import World
 
@@ -138,7 +137,7 @@ def run_bench(
         raise typer.Exit(128 + stopped.number) from None
     finally:
         progress.close()
-    _tell(sections, progress.language, as_json=as_json)
+    tell(sections, progress.language, as_json=as_json)
     raise typer.Exit(DONE if all_ok(sections) else FAILED)
 
 
@@ -150,16 +149,4 @@ def _path(world: World, spurts: int, doing: Callable[[Text], None]) -> list[Sect
         world.stop()
 
 
-def _tell(sections: Sequence[Section], wanted: Language, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(to_json(sections, wanted), ensure_ascii=False, indent=2))
-        return
-    show(sections, wanted, Console(highlight=False))
-    if all_ok(sections):
-        typer.echo(Text("Every target is met.", "Toutes les cibles sont atteintes.").to(wanted))
-    else:
-        missed = Text(
-            "A target is missed. See docs/benchmarks.md for what the figures mean.",
-            "Une cible est manquée. Voir docs/benchmarks.md pour le sens des chiffres.",
-        )
-        typer.echo(missed.to(wanted))
+add_commands(bench)

@@ -37,3 +37,25 @@ def _waited_s(folder: Path) -> float:
         except (OSError, IndexError, ValueError):
             continue
     return total / 1e9
+
+
+class Held(NamedTuple):
+    """What a process holds at one moment."""
+
+    memory_kb: int
+    """Resident and its own: what is not a file mapped into memory."""
+    threads: int
+    files: int
+
+
+def held(pid: int) -> Held:
+    """Return what a process holds; raise OSError when there is no such process."""
+    folder = Path(f"/proc/{pid}")
+    status = dict(
+        line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line
+    )
+    return Held(
+        memory_kb=int(status["RssAnon"].split()[0]),
+        threads=int(status["Threads"]),
+        files=sum(1 for _ in (folder / "fd").iterdir()),
+    )
