@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
 from radiobridge.errors import DriverError
-from radiobridge.keyer.line import CONFIRM_S, Line
+from radiobridge.keyer.line import CONFIRM_S, REOPEN_S, Line
 from radiobridge.keyer.protocol import LEASE_S, event_of, unpack
 from radiobridge.model.interface import (
     CorChanged,
@@ -241,6 +242,18 @@ def test_a_device_that_stays_lost_is_told_once(bench: Bench) -> None:
     while bench.radio.calls.count("open") < 4:
         time.sleep(0.01)
     assert len(bench.events(DeviceLost)) == 1
+
+
+def test_a_device_that_comes_and_goes_is_opened_less_and_less_often(bench: Bench) -> None:
+    bench.radio.fails["poll"] = DriverError("noise", "bruit")
+    bench.line.start()
+    bench.event(DeviceLost, 4)
+    opened = [event.at for event in bench.events(DeviceBack)]
+    waits = [after - before for before, after in pairwise(opened)]
+    assert all(wait >= pause for wait, pause in zip(waits, REOPEN_S, strict=False))
+    bench.radio.fails.clear()
+    bench.event(DeviceBack, 5)
+    assert not bench.radio.keyed
 
 
 def test_a_device_that_does_not_unkey_is_overdue(bench: Bench) -> None:

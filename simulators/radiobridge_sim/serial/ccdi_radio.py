@@ -21,6 +21,7 @@ from radiobridge_sim.serial.log import LineCallback, LineChange
 
 _PRESS_UNIT_S = 0.125
 _CONSTANT = 9
+_NOT_READY = 5
 _MODEL = "13102.03"
 
 
@@ -60,6 +61,10 @@ class CcdiRadio:
         """Refuse to transmit, as outside its trunking system."""
         self.mute = False
         """Answer nothing and obey nothing, as when switched off."""
+        self.not_ready = False
+        """Refuse to transmit for now, as while it waits for a channel."""
+        self.silent = False
+        """Obey, and say nothing: the wire from it is broken."""
         self.deaf_to_off = False
         """Ignore PTT off and obey everything else: a broken radio."""
         self.commands: list[str] = []
@@ -134,6 +139,11 @@ class CcdiRadio:
         with self._lock:
             self._report("03" if active else "04")
 
+    def babble(self, noise: bytes) -> None:
+        """The line brings what no radio has said, as much of it as it takes."""
+        with self._lock:
+            self._write(noise)
+
     def drop_ptt(self) -> None:
         """The radio ends the transmission by itself (its own time-out)."""
         with self._lock:
@@ -203,7 +213,7 @@ class CcdiRadio:
             case "f", "051" | "050":
                 pass
             case "f", press if press.startswith("300") and press[3:].isdecimal():
-                self._pressed(int(press[3:]))
+                return self._pressed(int(press[3:]))
             case "q", "0":
                 self._send("m", _MODEL)
             case "g", channel:
@@ -212,15 +222,18 @@ class CcdiRadio:
                 return 1
         return None
 
-    def _pressed(self, eighths: int) -> None:
+    def _pressed(self, eighths: int) -> int | None:
         if eighths == 0:
             if not self.deaf_to_off:
                 self._key(None, "release")
+        elif self.not_ready:
+            return _NOT_READY
         elif self.inhibited:
             self._report("02")
         else:
             now = time.monotonic()
             self._key(float("inf") if eighths == _CONSTANT else now + eighths * _PRESS_UNIT_S, "")
+        return None
 
     def _key(self, until: float | None, cause: str) -> None:
         """Transmit until then; None: stop."""
@@ -243,7 +256,7 @@ class CcdiRadio:
         self._write(head + _sum(head) + b"\r")
 
     def _write(self, data: bytes) -> None:
-        if self._fds is not None:
+        if self._fds is not None and not self.silent:
             with contextlib.suppress(BlockingIOError, OSError):
                 os.write(self._fds[0], data)
 

@@ -147,6 +147,12 @@ class Rfc2217Lines:
         os.eventfd_write(self._wake, 1)
         return True
 
+    def babble(self, noise: bytes) -> None:
+        """The serial line brings data, though nobody asked for any."""
+        client = self._client
+        if client is not None:
+            _Connection(client).write(noise.replace(b"\xff", b"\xff\xff"))
+
     def _run(self) -> None:
         try:
             while self._running:

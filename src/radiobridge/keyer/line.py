@@ -49,6 +49,9 @@ CONFIRM_S = 0.28
 REOPEN_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 """Pauses before a lost device is opened again; the last one stays."""
 
+STEADY_S = 2.0
+"""A device that worked for less is one that comes and goes: its pauses go on growing."""
+
 EXIT_UNCONFIRMED = 70
 EXIT_BUG = 71
 
@@ -203,12 +206,14 @@ class Line:
             pause = 0
             while not self._closing:
                 if self._try(self._open_device):
-                    pause = 0
+                    opened = time.monotonic()
                     while not self._closing and self._try(self._turn):
                         pass
-                else:
-                    self._idle(REOPEN_S[min(pause, len(REOPEN_S) - 1)])
-                    pause += 1
+                    if time.monotonic() - opened > STEADY_S:
+                        pause = 0
+                        continue
+                self._idle(REOPEN_S[min(pause, len(REOPEN_S) - 1)])
+                pause += 1
             if self._open:
                 self._try(self._follow)
             self._close_device(UnkeyCause.CLOSING)

@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import (
     ChannelReported,
     CorChanged,
+    InterfaceEvent,
     KeyAnswer,
     KeyAnswered,
     RadioAlarm,
@@ -118,6 +120,99 @@ def test_an_inhibited_radio_denies(radio: CcdiRadio, line: CcdiInterface) -> Non
     assert isinstance(answer, KeyAnswered)
     assert answer.answer is KeyAnswer.DENIED
     assert not radio.ptt
+
+
+@pytest.mark.parametrize("settings", [{}, {"dead_man": "constant", "radio_time_out": 60}])
+def test_a_radio_that_is_not_ready_has_queued_the_request(
+    radio: CcdiRadio, history: LineHistory, settings: dict[str, Any]
+) -> None:
+    line = driver(radio, **settings)
+    line.open()
+    radio.not_ready = True
+    line.key()
+    queued = poll_for(line, KeyAnswered)
+    assert isinstance(queued, KeyAnswered)
+    assert queued.answer is KeyAnswer.QUEUED
+    presses = len(radio.commands)
+    assert not said_while_refreshed(line, lambda: len(radio.commands) >= presses + 2)
+    radio.not_ready = False
+    granted = said_while_refreshed(line, lambda: radio.ptt) or [poll_for(line, KeyAnswered)]
+    assert isinstance(granted[0], KeyAnswered)
+    assert granted[0].answer is KeyAnswer.GRANTED
+    line.unkey()
+    line.close()
+    assert [change.value for change in history.of("PTT")] == [True, False]
+
+
+def said_while_refreshed(line: CcdiInterface, done: Callable[[], bool]) -> list[InterfaceEvent]:
+    """Renew as the keyer does until `done`; return what the radio has said meanwhile."""
+    said: list[InterfaceEvent] = []
+
+    def renewed() -> bool:
+        line.refresh()
+        said.extend(line.poll())
+        return done()
+
+    until(renewed)
+    return said
+
+
+def test_a_request_that_is_given_up_in_the_queue_keys_nothing_later(
+    radio: CcdiRadio, line: CcdiInterface, history: LineHistory
+) -> None:
+    radio.not_ready = True
+    line.key()
+    poll_for(line, KeyAnswered)
+    line.unkey()
+    radio.not_ready = False
+    line.refresh()
+    radio.set_channel("000002")
+    assert poll_for(line, ChannelReported)
+    assert history.of("PTT") == []
+
+
+NOISE = bytes(n for n in range(1, 256) if n != 0x0D) * 3
+
+
+@pytest.mark.parametrize("noise", [NOISE, b"." * 700, b"p0205XX\r" * 90], ids=["any", ".", "sums"])
+def test_a_line_that_babbles_is_a_failed_device(
+    radio: CcdiRadio, line: CcdiInterface, noise: bytes
+) -> None:
+    radio.babble(noise)
+    with pytest.raises(DriverError, match="nothing but noise: is `baud`"):
+        poll_for(line, CorChanged)
+    line.close()
+    with pytest.raises(DriverError, match=r"nothing but noise|does not answer"):
+        open_while_it_babbles(radio, line, noise)
+    line.close()
+    line.open()
+
+
+def open_while_it_babbles(radio: CcdiRadio, line: CcdiInterface, noise: bytes) -> None:
+    over = threading.Event()
+
+    def babble() -> None:
+        while not over.is_set():
+            radio.babble(noise)
+            over.wait(0.005)
+
+    radio.mute = True
+    babbling = threading.Thread(target=babble)
+    babbling.start()
+    try:
+        line.open()
+        poll_for(line, CorChanged)
+    finally:
+        over.set()
+        babbling.join()
+        radio.mute = False
+
+
+def test_noise_between_messages_does_no_harm(radio: CcdiRadio, line: CcdiInterface) -> None:
+    for turn in range(20):
+        radio.babble(NOISE[:90] + b"\r")
+        radio.set_channel(f"{turn:06}")
+        assert poll_for(line, ChannelReported)
 
 
 @pytest.mark.parametrize("event", ["drop_ptt", "restart"])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from radiobridge.drivers.interface.lines import Input, LinesInterface
-from radiobridge.drivers.interface.port import RemotePort
+from radiobridge.drivers.interface.port import UNREAD_BYTES, RemotePort
 from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import CorChanged, KeyAnswer, KeyAnswered, UnkeyCause, Unkeyed
 from radiobridge_sim.serial.ccdi_radio import CcdiRadio
@@ -221,6 +221,27 @@ def test_a_server_that_goes_is_a_failed_device() -> None:
     line.close()
     with pytest.raises(DriverError, match="cannot be opened"):
         line.open()
+
+
+def test_a_remote_line_that_babbles_does_no_harm_and_takes_no_memory(history: LineHistory) -> None:
+    port = Rfc2217Lines(log=history)
+    port.start()
+    line = driver(port, "RTS")
+    line.open()
+    for _ in range(64):
+        port.babble(bytes(range(256)) * 4)
+    port.set_cor(active=True)
+    opened = poll_for(line, CorChanged)
+    line.key()
+    line.unkey()
+    held = line._port
+    assert isinstance(held, RemotePort)
+    assert held.in_waiting <= UNREAD_BYTES
+    line.close()
+    port.stop()
+    assert isinstance(opened, CorChanged)
+    assert opened.active
+    assert [change.value for change in history.of("PTT")] == [True, False]
 
 
 def test_a_server_that_freezes_fails_the_unkey_in_time_for_the_watchdog() -> None:

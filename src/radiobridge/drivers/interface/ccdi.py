@@ -6,7 +6,10 @@ press without an end and therefore needs `radio_time_out`, the time-out set in t
 
 Function commands are written at once; nothing waits for a prompt before an unkey. `unkey` returns
 when the radio has answered, is repeated after 100 ms, and raises after 200 ms. A radio that takes
-the command and still does not say that PTT is off raises the alarm `ptt-stuck`.
+the command and still does not say that PTT is off raises the alarm `ptt-stuck`. One that is not
+ready has queued the request: the press is repeated, at the pace of renewals, until it is taken.
+
+A line that brings nothing but noise for longer than any message is a failed device.
 
 COR (`cor: true`) is RF detected, not qualified by tone: on a shared channel use VOX or a line.
 """
@@ -53,6 +56,8 @@ STUCK_S = 1.0
 ALARM_S = 60.0
 """How long an alarm about something momentary (`restarted`, `error`) stays."""
 OPEN_S = 1.0
+NOISE_BYTES = 300
+"""More than the longest message: a line that brings so much without one that is whole babbles."""
 LOCAL_POLL_S = 0.1
 REMOTE_POLL_S = 0.005
 
@@ -61,6 +66,10 @@ _CONSTANT = 9
 _SILENT = Text("the radio does not answer", "la radio ne répond pas")
 _NO_ANSWER = Text(
     "the radio does not answer a key request", "la radio ne répond pas à une demande d'émission"
+)
+_BABBLES = Text(
+    "the line brings nothing but noise: is `baud` what the radio is programmed for?",
+    "la ligne n'apporte que du bruit : `baud` est-il celui que la radio a en programme ?",
 )
 _NOT_OFF = Text(
     "the radio does not confirm PTT off", "la radio ne confirme pas la fin de l'émission"
@@ -86,7 +95,11 @@ class CcdiInterface:
         self._reader = ccdi.CcdiReader()
         self._events: list[InterfaceEvent] = []
         self._unanswered = 0
+        self._noise = 0
+        """Bytes since the last that made sense."""
         self._asked_at: float | None = None
+        self._queued = self._told_queued = False
+        """The prompt that follows says that the request is not taken yet; and that was told."""
         self._pressed_at: float | None = None
         self._ptt_seen = False
         self._released = False
@@ -135,7 +148,7 @@ class CcdiInterface:
     def key(self) -> None:
         """Press PTT."""
         now = time.monotonic()
-        self._ptt_seen = False
+        self._ptt_seen = self._told_queued = False
         self._asked_at = self._keyed_at = now
         self._press(now)
 
@@ -143,7 +156,7 @@ class CcdiInterface:
         """Renew the press when it is due."""
         now = time.monotonic()
         due = self._pressed_at is not None and now - self._pressed_at >= RENEW_S
-        if due and self._eighths != _CONSTANT:
+        if due and (self._queued or self._eighths != _CONSTANT):
             self._press(now)
 
     def unkey(self) -> None:
@@ -186,6 +199,7 @@ class CcdiInterface:
 
     def _press(self, now: float) -> None:
         self._pressed_at = now
+        self._queued = False
         self._write(ccdi.press(self._eighths))
 
     def _write(self, command: bytes) -> None:
@@ -209,12 +223,25 @@ class CcdiInterface:
             raise failed(
                 self._device, because("cannot be read", "ne peut être lu", error)
             ) from error
-        for item in self._reader.feed(data) if data else ():
+        if not data:
+            return
+        items = self._reader.feed(data)
+        self._listen(len(data), items)
+        for item in items:
             self._heard_at = now
             if isinstance(item, ccdi.Prompt):
                 self._prompted(now)
             else:
                 self._take(item, now)
+
+    def _listen(self, size: int, items: Iterable[ccdi.CcdiItem]) -> None:
+        """Tell a radio from noise, in which prompts that answer nothing may well be."""
+        if any(self._unanswered or not isinstance(item, ccdi.Prompt) for item in items):
+            self._noise = 0
+            return
+        self._noise += size
+        if self._noise > NOISE_BYTES:
+            raise failed(self._device, _BABBLES)
 
     def _answered(self, limit_s: float) -> bool:
         """Wait until each command has its prompt, or PTT is reported off; False when too late."""
@@ -240,7 +267,7 @@ class CcdiInterface:
     def _prompted(self, now: float) -> None:
         self._unanswered = max(0, self._unanswered - 1)
         self._alive_at = None
-        if self._unanswered == 0 and self._asked_at is not None:
+        if self._unanswered == 0 and self._asked_at is not None and not self._queued:
             self._answer(KeyAnswer.GRANTED, now)
 
     def _take(self, message: ccdi.CcdiMessage, now: float) -> None:
@@ -311,12 +338,19 @@ class CcdiInterface:
         detail = ccdi.ERRORS.get(error, f"error {error}")
         self._off_refused = True
         if error == ccdi.NOT_READY and self._asked_at is not None:
-            self._press(now)
+            self._wait_in_queue(now, detail)
         elif self._asked_at is not None:
             self._answer(KeyAnswer.FAILED, now, detail)
             self._pressed_at = None
         else:
             self._raise("error", now, ALARM_S, detail)
+
+    def _wait_in_queue(self, now: float, detail: str) -> None:
+        self._asked_at = now
+        self._queued = True
+        if not self._told_queued:
+            self._told_queued = True
+            self._events.append(KeyAnswered(answer=KeyAnswer.QUEUED, at=now, detail=detail))
 
     def _restarted(self, now: float) -> None:
         self._raise("restarted", now, ALARM_S)

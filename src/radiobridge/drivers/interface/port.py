@@ -9,6 +9,7 @@ of 50 ms as pyserial's own client does.
 
 import contextlib
 import fcntl
+import queue
 import socket
 import termios
 import threading
@@ -31,8 +32,24 @@ WRITE_S = 0.1
 ANSWER_S = 0.2
 """A remote port that does not confirm a line change for that long has failed."""
 
+UNREAD_BYTES = 4096
+"""What a remote port keeps of what nobody reads; the rest is dropped, uncounted: it is noise."""
+
 _STEP_S = 0.001
 _REMOTE = "rfc2217://"
+
+
+class _Unread(queue.Queue[bytes | None]):
+    """Holds what was received and not read yet. Bound: 4096 items; drops the newest."""
+
+    def __init__(self) -> None:
+        super().__init__(UNREAD_BYTES)
+
+    def put(self, item: bytes | None, block: bool = True, timeout: float | None = None) -> None:
+        """Never wait: the same thread receives the input lines."""
+        del block, timeout
+        with contextlib.suppress(queue.Full):
+            super().put(item, block=False)
 
 
 class RemotePort(rfc2217.Serial):
@@ -41,6 +58,7 @@ class RemotePort(rfc2217.Serial):
     # What pyserial's class keeps and its stubs do not tell.
     _rfc2217_options: dict[str, Any]
     _socket: socket.socket
+    _read_buffer: queue.Queue[bytes | None]
     _thread: threading.Thread | None
 
     def open(self) -> None:
@@ -48,6 +66,7 @@ class RemotePort(rfc2217.Serial):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # pyserial 3.5: Thread.setDaemon
             super().open()
+        self._read_buffer = _Unread()
         self._network_timeout = ANSWER_S
         sock = self._socket
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
