@@ -443,6 +443,69 @@ def test_drop_ends_a_spurt_at_once() -> None:
     assert len(bench.ended) == 1
 
 
+def test_the_rest_of_what_a_lost_device_cut_short_is_sent_when_it_is_back() -> None:
+    """COR is still open, and says nothing new: without that, all until it closes would be lost."""
+    bench = Bench()
+    bench.cor(active=True)
+    bench.speak(0.1)
+    for _ in range(3):
+        bench.up.lost(bench.now)
+        bench.wait(0.5)
+    assert len(bench.ended) == 1
+    bench.up.back(bench.now)
+    back = len(bench.sent)
+    bench.speak(0.1)
+    assert len(bench.started) == 2
+    assert [packet.media_time for packet in bench.sent[back:]] == [
+        n * FRAME_MEDIA_TIME for n in range(5)
+    ]
+    bench.cor(active=False)
+    bench.wait(1.0)
+    assert len(bench.ended) == 2
+
+
+@pytest.mark.parametrize("why", ["closed", "talked out", "cut", "muted", "dropped", "nothing"])
+def test_what_was_over_before_the_device_is_back_stays_over(why: str) -> None:
+    bench = Bench()
+    if why != "nothing":
+        bench.cor(active=True)
+        bench.speak(0.1)
+    if why == "talked out":
+        bench.up.forgo()
+    if why == "cut":
+        bench.holds_floor = False
+        bench.speak(0.04)
+    if why == "dropped":
+        bench.up.drop(bench.now)
+    begun = len(bench.started)
+    bench.up.lost(bench.now)
+    if why == "closed":
+        bench.cor(active=False)
+        bench.wait(0.5)
+        bench.cor(active=True)
+        begun += 1
+    if why == "muted":
+        bench.up.mute(on=True, now=bench.now)
+    bench.up.back(bench.now)
+    bench.speak(0.1)
+    assert len(bench.started) == begun
+
+
+def test_who_is_refused_the_floor_when_the_device_is_back_comes_in_when_it_is_free() -> None:
+    bench = Bench()
+    bench.cor(active=True)
+    bench.speak(0.1)
+    bench.up.lost(bench.now)
+    bench.floor_free = False
+    bench.up.back(bench.now)
+    bench.speak(0.1)
+    sent = len(bench.sent)
+    bench.floor_free = True
+    bench.up.floor_free(bench.now)
+    bench.speak(0.1)
+    assert len(bench.sent) == sent + 5
+
+
 def test_a_spurt_knows_nothing_of_the_one_before() -> None:
     bench = Bench()
     for _ in range(2):

@@ -266,8 +266,9 @@ class RadioRunner:
         try:
             if self.usable:
                 self._down.back(now)
+                self._up.back(now)
             else:
-                self._up.drop(now)
+                self._up.lost(now)
                 self._down.lost(now)
             self._arm()
         except Exception:  # noqa: BLE001 - see above

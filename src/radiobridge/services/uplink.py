@@ -83,6 +83,8 @@ class Uplink:
         self._voiced = in_band.voiced if in_band is not None else _yes
         self._lag = rate // 8000
         self._refused = False
+        self._cut_short = False
+        """The device was lost in mid-spurt, and the same reception may go on when it is back."""
         self._last_at = 0.0
         self._end_at: float | None = None
         self._silence = np.zeros(rate // 50, dtype=np.int16)
@@ -217,8 +219,21 @@ class Uplink:
             self._spurt.spent = True
 
     def drop(self, now: float) -> None:
-        """End the spurt at once, without waiting for audio (stop, inhibit, device lost)."""
+        """End the spurt at once, without waiting for audio (stop, inhibit)."""
         self._finish(now)
+
+    def lost(self, now: float) -> None:
+        """End the spurt: the device is gone. May be told again and again."""
+        spurt = self._spurt
+        goes_on = spurt is not None and not (spurt.cut or spurt.spent)
+        self._cut_short = self._squelch.is_open and (self._cut_short or goes_on)
+        self._finish(now)
+
+    def back(self, now: float) -> None:
+        """The device is there again: the rest of what is being received is a spurt of its own."""
+        cut_short, self._cut_short = self._cut_short, False
+        if cut_short and self._squelch.is_open and self._spurt is None:
+            self._open(now)
 
     def _take(self, event: SquelchEvent | None, now: float) -> None:
         if event is not None:
@@ -230,7 +245,7 @@ class Uplink:
             if self._spurt is None:
                 self._open(now)
             return
-        self._refused = False
+        self._refused = self._cut_short = False
         if event is not SquelchEvent.CLOSED:
             self._ports.stuck(event is SquelchEvent.STUCK)
         if self._spurt is not None and self._end_at is None:
