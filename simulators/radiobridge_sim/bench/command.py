@@ -12,6 +12,7 @@ from rich.console import Console
 from radiobridge.cli.words import language, say
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
+from radiobridge_sim.bench import faults_command
 from radiobridge_sim.bench.load_commands import add_commands
 from radiobridge_sim.bench.micro import run_micro
 from radiobridge_sim.bench.path import run_path
@@ -39,6 +40,10 @@ class Part(StrEnum):
 
 bench = typer.Typer(add_completion=False)
 """The command, as the entry point group `radiobridge.commands` has it."""
+
+bench.command(name="faults", help=faults_command.HELP, epilog=faults_command.EXAMPLE)(
+    faults_command.run_faults
+)
 
 
 @bench.callback(
