@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 
 from radiobridge.cli.words import language, say
-from radiobridge.errors import ConfigError, RadioBridgeError
+from radiobridge.errors import ConfigError, RadioBridgeError, os_reason
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
 from radiobridge_sim.agencies import Side
-from radiobridge_sim.demo.outcome import write_outcome
+from radiobridge_sim.demo.outcome import Told, write_outcome
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.story import Story
 from radiobridge_sim.world import World
@@ -93,15 +93,17 @@ def _folder(out: Path | None) -> Path | None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            reason = os_reason(error)
             raise ConfigError(
-                f"--out {out}: cannot be made: {error.strerror}; choose a folder of yours",
-                f"--out {out} : création impossible : {error.strerror}; choisissez un dossier",
+                f"--out {out}: cannot be made: {reason.en}; choose a folder of yours",
+                f"--out {out} : création impossible : {reason.fr}; choisissez un dossier à vous",
             ) from error
     return out
 
 
 def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once: bool) -> int:
     failure: RadioBridgeError | None = None
+    told = Told.IN_PART
     with tempfile.TemporaryDirectory(
         prefix="radiobridge-demo-", dir=stage.short_folder()
     ) as folder:
@@ -111,8 +113,10 @@ def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once
             world.start(progress.doing)
             story.play()
             if not once:
+                told = Told.WHOLE
                 _go_on(story)
             _end(story)
+            told = Told.WHOLE
         except RadioBridgeError as error:
             failure = error
         finally:
@@ -120,7 +124,7 @@ def _run(progress: Progress, out: Path | None, sides: tuple[Side, Side], *, once
             progress.close()
             world.stop()
             if out is not None:
-                write_outcome(out, story, failure, progress.language)
+                write_outcome(out, story, told, failure, progress.language)
     return _tell(progress, story, failure, out)
 
 

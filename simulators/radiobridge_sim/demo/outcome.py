@@ -1,12 +1,13 @@
 """What the demonstration leaves in its folder: report, recordings, line, audit and gateway logs."""
 
 import json
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from radiobridge.errors import RadioBridgeError
-from radiobridge.text import Language
+from radiobridge.text import Language, Text
 from radiobridge_sim.demo.audit_step import keep_logs
 from radiobridge_sim.demo.report import voice_entries
 from radiobridge_sim.demo.story import Story
@@ -15,12 +16,23 @@ from radiobridge_sim.sound import RATE, Recording, write_wav
 from radiobridge_sim.world import World
 
 
+class Told(Enum):
+    """How far the story came."""
+
+    WHOLE = "whole"
+    IN_PART = "in-part"
+    """A signal or an error ended it; what was not told did not hold."""
+
+
+_STOPPED = Text("the story was stopped before its end", "l'histoire a été arrêtée avant sa fin")
+
+
 def write_outcome(
-    out: Path, story: Story, failure: RadioBridgeError | None, language: Language
+    out: Path, story: Story, told: Told, failure: RadioBridgeError | None, language: Language
 ) -> None:
     """Write everything into `out`; the air must have ended."""
     world = story.world
-    report = make_report(story, failure, language)
+    report = make_report(story, told, failure, language)
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (out / "report.json").write_text(text + "\n", encoding="utf-8")
     for unit in (world.unit(side) for side in world.sides):
@@ -34,11 +46,12 @@ def write_outcome(
 
 
 def make_report(
-    story: Story, failure: RadioBridgeError | None, language: Language
+    story: Story, told: Told, failure: RadioBridgeError | None, language: Language
 ) -> dict[str, Any]:
     """Return `report.json` (DESIGN, the commands), and what helps to judge it."""
+    held = bool(story.results) and all(result.ok for result in story.results)
     report = {
-        "ok": failure is None and bool(story.results) and all(r.ok for r in story.results),
+        "ok": told is Told.WHOLE and failure is None and held,
         "steps": [result.to_json(language) for result in story.results],
         "voice": voice_entries(story.exchanges),
         "phrases": _phrases(story),
@@ -47,8 +60,8 @@ def make_report(
         "language": language.value,
         "version": version("radiobridge"),
     }
-    if failure is not None:
-        report["error"] = failure.text.to(language)
+    if failure is not None or told is Told.IN_PART:
+        report["error"] = (failure.text if failure else _STOPPED).to(language)
     return report
 
 

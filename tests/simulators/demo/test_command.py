@@ -161,12 +161,15 @@ def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["two gateways", "opp-12 hears nothing"])
 def test_a_signal_ends_it_cleanly(folder: Path, number: signal.Signals, moment: str) -> None:
-    with run(folder, "--lang", "en") as story:
+    out = folder / "out"
+    with run(folder, "--lang", "en", "--out", str(out)) as story:
         story.wait_for(lambda: moment in story.text())
         story.child.send_signal(number)
         assert story.end() == 128 + number
         assert story.leftovers() == []
         assert "stopped" in story.text()
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert not report["ok"], "what was not told did not hold"
 
 
 def test_it_says_when_a_gateway_dies(folder: Path) -> None:
