@@ -292,6 +292,7 @@ class Running:
         self._closing.callback(process.close)
         gateway.alive = process.beat
         gateway.misled = self.misled.set
+        gateway.tells_talkers = config.voice.tell_talkers
         gateway.process_status = lambda: {
             "keyer": {"pid": keyer.pid, "restarts": keyer.restarts},
             "timers": self._lateness.status(),

@@ -155,6 +155,17 @@ async def test_a_unit_without_an_alias_is_shown_by_its_number() -> None:
 
 
 @in_virtual_time
+async def test_who_does_not_tell_names_is_heard_all_the_same() -> None:
+    made = await world()
+    made.windsor.gateway.tells_talkers = False
+    made.windsor.radio.cor(active=True)
+    await hear(made.windsor, mdc_burst(PTT, RATE), words(0.5))
+    assert {key: holder(made.windsor)[key] for key in NAMED} == NAMED
+    assert {key: holder(made.detroit)[key] for key in NAMED} == dict.fromkeys(NAMED)
+    assert {(one.talker, one.alias) for one in notices(made, made.windsor)} == {("", "")}
+
+
+@in_virtual_time
 async def test_a_talker_keeps_its_name_through_another_patch() -> None:
     made = await world()
     other = replace(ALLOWED, patch=PatchId("lake"))

@@ -67,6 +67,8 @@ class VoiceConfig(Settings):
     """Variable bit rate."""
     priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = 0
     """The priority that spurts of this gateway claim; terms cap it."""
+    tell_talkers: bool = True
+    """Tell partners who talks; brokers' operators read it too."""
 
 
 class EmergencyConfig(Settings):

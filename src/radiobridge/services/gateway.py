@@ -93,8 +93,8 @@ class Gateway:
         """What the status tells of the processes: `keyer`, `timers`, `process`."""
         self.alive: Callable[[], None] = _nothing
         """Called each second: the event loop turns."""
-        self.misled: Callable[[], None] = _nothing
-        """Called when the machine's clock was ahead at the start: this gateway must start anew."""
+        self.misled: Callable[[], None] = _nothing  # the clock was ahead at the start: start anew
+        self.tells_talkers = True  # in notices, which brokers' operators read
         self._me = me
         self._boot = boot
         self._version = version
@@ -281,7 +281,7 @@ class Gateway:
         """Publish how a spurt of ours stands, where others hear it."""
         if not self._voice.leaves(claim.talkgroup):
             return
-        talker = self._identities.of(claim)
+        talker = self._identities.of(claim) if self.tells_talkers else None
         notice = SpurtNotice(
             talkgroup=claim.talkgroup,
             start_ms=claim.start_ms,
@@ -436,7 +436,7 @@ class Gateway:
         return [(name, state.up) for name, state in self._link_states.items()]
 
     def partners_online(self) -> frozenset[GatewayId]:
-        """Return the other gateways that some link shows."""
+        """Return who some link shows."""
         return frozenset(one.gateway for one in self._presence.gateways() if one.online)
 
     def _link_status(self, name: str) -> dict[str, Any]:
