@@ -65,10 +65,10 @@ def closure(names: set[str]) -> set[str]:
 
 def licences(name: str) -> str:
     """Return what a package says of its licence."""
-    about = metadata(name)
-    said = [about.get("License-Expression") or about.get("License") or ""]
-    said += [one for one in about.get_all("Classifier") or [] if one.startswith("License")]
-    return " ".join(line[:200] for line in said)
+    about = metadata(name).json
+    said = [about.get("license_expression") or about.get("license") or ""]
+    said += [one for one in about.get("classifier", []) if one.startswith("License")]
+    return " ".join(str(line)[:200] for line in said)
 
 
 def test_no_dependency_of_the_daemon_is_under_the_gpl() -> None:
