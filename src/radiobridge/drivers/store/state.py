@@ -26,6 +26,7 @@ _APPLICATION = 0x7262_5354
 """SQLite's application_id: tells our state from any other database."""
 
 _VERSION = 1
+_CACHE_KB = 128
 _BATCH = 256
 """Most puts in one commit."""
 
@@ -163,6 +164,8 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
+        # Everything is in `_values`: pages kept by SQLite would be memory that grows, for nothing.
+        database.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         database.execute("BEGIN IMMEDIATE")
         _check(database, path)
         database.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT)")
