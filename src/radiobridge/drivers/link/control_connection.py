@@ -35,17 +35,24 @@ _silent = logging.getLogger(f"{__name__}.paho")
 _silent.setLevel(logging.CRITICAL + 1)  # what matters is reported to the link
 
 
+def _nobody(_topic: str, _payload: bytes) -> None:
+    """Drop what a broker sends before anybody asked for it."""
+
+
 class ControlClient(aiomqtt.Client):
     """An aiomqtt client that hands documents over at once, and never too many of them."""
 
     refused = 0
     """Publications that the broker refused to take."""
 
+    _take: Callable[[str, bytes], None] = staticmethod(_nobody)
+    _flooded: asyncio.Future[None] | None = None
+
     def listen(self, take: Callable[[str, bytes], None]) -> asyncio.Future[None]:
         """Hand each document to `take`; the future is done when more come than can be read."""
         self._take = take
-        self._flooded: asyncio.Future[None] = self._loop.create_future()
-        return self._flooded
+        self._flooded = flooded = self._loop.create_future()
+        return flooded
 
     @property
     def over(self) -> asyncio.Future[None]:
@@ -59,9 +66,12 @@ class ControlClient(aiomqtt.Client):
         message: paho.MQTTMessage,
     ) -> None:
         self._budget.take()
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return
         if message.payload:
-            with suppress(UnicodeDecodeError):  # a topic that is none
-                self._take(message.topic, bytes(message.payload))
+            self._take(topic, bytes(message.payload))
 
     def _on_socket_open(self, client: paho.Client, userdata: object, sock: object) -> None:
         """Read in our own way; paho calls this in the thread in which it connects."""
@@ -91,7 +101,7 @@ class ControlClient(aiomqtt.Client):
             self._loop.remove_reader(sock.fileno())
             if not self._budget.flooded(now):
                 self._loop.call_later(pause_s, self._read_again, sock)
-            elif not self._flooded.done():
+            elif self._flooded is not None and not self._flooded.done():
                 self._flooded.set_result(None)
         elif isinstance(sock, ssl.SSLSocket) and sock.pending():
             self._loop.call_soon(self._read_again, sock)
