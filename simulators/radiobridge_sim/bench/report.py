@@ -219,7 +219,7 @@ def show(sections: Sequence[Section], language: Language, console: Console) -> N
             table.add_column(head.to(language), justify="right", min_width=9)
         table.add_column("")
         for figure in section.figures:
-            target = "" if figure.limit is None else f"≤ {figure.limit:.0f} {figure.unit}"
+            target = "" if figure.limit is None else f"≤ {figure.limit:g} {figure.unit}"
             table.add_row(figure.name.to(language), _shown(figure), target, _mark(figure))
         console.print(table)
 
