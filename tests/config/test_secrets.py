@@ -1,5 +1,6 @@
 """Key files, roster and certificates: present, whole, private, and this gateway's."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -35,10 +36,22 @@ def test_a_key_file_that_cannot_be_read(home: Home) -> None:
     assert home.only_problem().path == "keys"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_key_file_without_permission(home: Home) -> None:
-    (home.folder / "windsor.keys").chmod(0)
-    assert home.only_problem().path == "keys"
+def test_a_key_file_without_permission(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = home.folder / "windsor.keys"
+    path.chmod(0)
+    really = os.open
+
+    def as_another_user(name: str | Path, flags: int, mode: int = 0o777) -> int:
+        if Path(name) == path:  # root may read every file
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", as_another_user)
+    problem = home.only_problem()
+    assert problem.path == "keys"
+    assert "cannot be read by this user; give it to the gateway's user" in problem.text.en
+    assert "n'est pas lisible par cet utilisateur" in problem.text.fr
+    assert "radiobridge keys" not in problem.text.en
 
 
 def test_a_key_file_of_another_gateway(home: Home) -> None:

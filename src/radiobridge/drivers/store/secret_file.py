@@ -42,6 +42,12 @@ def read_secret(path: Path) -> bytes:
             content = os.read(handle, MAX_SECRET + 1)
         finally:
             os.close(handle)
+    except PermissionError:
+        raise KeyFileError(
+            f"{path} cannot be read by this user; give it to the gateway's user with `chown`",
+            f"{path} n'est pas lisible par cet utilisateur; donnez-le à celui de la passerelle "
+            "par `chown`",
+        ) from None
     except OSError as error:
         raise _cannot(path, error) from None
     if len(content) > MAX_SECRET:
