@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from radiobridge.config import units
+from radiobridge.media.opus import MAX_BITRATE, MIN_BITRATE
 
 
 def read(kind: Any, value: object) -> Any:
@@ -75,3 +76,11 @@ def test_anything_else_is_a_validation_error(value: object) -> None:
         kinds = [details["type"] for details in error.errors()]
     assert kinds in ([], ["radiobridge"])
     assert 0 <= found <= 2
+
+
+def test_the_bit_rates_allowed_are_those_that_the_encoder_takes() -> None:
+    quantity = units._BITRATE
+    assert (quantity.parse(quantity.low), quantity.parse(quantity.high)) == (
+        MIN_BITRATE,
+        MAX_BITRATE,
+    )

@@ -122,7 +122,7 @@ def _between(low: str, high: str, example: str) -> Quantity:
 
 _GAIN = Quantity(units=DECIBELS, low="-40dB", high="40dB", example="3dB")
 _LEVEL = Quantity(units=FULL_SCALE, low="-90dBFS", high="0dBFS", example="-40dBFS")
-_BITRATE = Quantity(units=BITS, low="6kbit/s", high="128kbit/s", example="16kbit/s", whole=True)
+_BITRATE = Quantity(units=BITS, low="6kbit/s", high="64kbit/s", example="16kbit/s", whole=True)
 _SAMPLE_RATE = Quantity(
     units=HERTZ,
     low="8kHz",
@@ -169,7 +169,7 @@ Gain: TypeAlias = Annotated[float, _GAIN]
 Level: TypeAlias = Annotated[float, _LEVEL]
 """-90 to 0 dBFS."""
 Bitrate: TypeAlias = Annotated[int, _BITRATE]
-"""6 to 128 kbit/s, in bit/s."""
+"""6 to 64 kbit/s, in bit/s: all that `media.opus` takes."""
 CtcssTone: TypeAlias = Annotated[float, _CTCSS]
 """One of the 38 tones of CTCSS, in Hz."""
 SampleRate: TypeAlias = Annotated[int, _SAMPLE_RATE]
