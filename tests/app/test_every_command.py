@@ -75,6 +75,9 @@ def operators(
     river.wait_until(lambda: not any(map(in_force, map(river.gateway, (OPP, CBP)))), LIMIT_S, none)
     made = Operators(river, monkeypatch, capsys)
     yield made
+    for patch in made.type(OPP, "patch", "list"):
+        if patch["reason"] not in ("withdrawn", "expired"):
+            made.type(OPP, "patch", "withdraw", patch["id"])
     made.type(OPP, "stop-transmit", "--lift")
     made.type(OPP, "radio", "allow", RADIO)
 
