@@ -1,6 +1,8 @@
 """`radiobridge keys`, the whole way an operator goes: from a drawn key to a trusted partner."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +265,28 @@ def test_help_has_an_example(keys: Any, command: str) -> None:
     out = keys(command, "--help")
     assert out.status == 0
     assert f"radiobridge keys {command}" in out.out.split("Example")[1]
+
+
+def test_two_who_enrol_at_once_take_turns(keys: Any) -> None:
+    names = ("windsor", "sarnia", "ottawa", "cornwall")
+    assert keys("agency", "ca.opp", "--out", "opp.key").status == 0
+    for name in names:
+        assert keys("gateway", f"ca.opp/{name}", "--out", f"{name}.keys").status == 0
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "radiobridge.cli.main", "keys", *ENROL, f"{name}.keys.pub"],
+            stdout=subprocess.DEVNULL,
+        )
+        for name in names
+    ]
+    assert [process.wait(60) for process in running] == [0] * len(names)
+    roster = signed_roster()
+    assert roster.version == len(names)
+    assert {entry.gateway.name for entry in roster.gateways} == set(names)
+
+
+@pytest.mark.parametrize(("what", "right"), [("agency", "ca.opp"), ("gateway", "ca.opp/windsor")])
+def test_a_wrong_id_shows_a_right_one_of_its_kind(keys: Any, what: str, right: str) -> None:
+    made = keys(what, "a/b/c", "--out", "x.key")
+    assert made.status == 2
+    assert made.err.rstrip().endswith(f"such as {right}")

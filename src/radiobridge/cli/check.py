@@ -34,7 +34,7 @@ class SchemaKind(StrEnum):
 def check(
     configs: Annotated[
         list[Path],
-        typer.Argument(metavar="CONFIG...", help=say("Gateways' files.", "Leurs fichiers.")),
+        typer.Argument(metavar="CONFIG", help=say("Gateways' files.", "Leurs fichiers.")),
     ],
     *,
     without_files: Annotated[

@@ -36,7 +36,7 @@ from radiobridge.drivers.store.key_files import (
     write_public,
 )
 from radiobridge.drivers.store.partners_file import Partner, Trust, known_key, trust
-from radiobridge.drivers.store.secret_file import read_public, replace_public
+from radiobridge.drivers.store.secret_file import locked, read_public, replace_public
 from radiobridge.errors import InvalidIdError, RadioBridgeError, RemoteProtocolError
 from radiobridge.model.ids import AgencyId, GatewayId, parse_agency, parse_gateway
 from radiobridge.text import Text
@@ -72,7 +72,7 @@ def make_agency(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the agency's key."""
-    name = _id(parse_agency, agency) if agency is not None else None
+    name = _id(parse_agency, agency, "ca.opp") if agency is not None else None
     public_path = _public_path(out, public)
     part = create_agency_key(out, name).public
     _made(out, public_path, part, {"agency": agency or ""}, as_json=as_json)
@@ -89,7 +89,7 @@ def make_gateway(
 ) -> None:
     """Draw a gateway's keys."""
     public_path = _public_path(out, public)
-    part = create_gateway_keys(out, _id(parse_gateway, gateway)).public
+    part = create_gateway_keys(out, _id(parse_gateway, gateway, "ca.opp/windsor")).public
     _made(out, public_path, part, {"gateway": gateway}, as_json=as_json)
     if not as_json:
         typer.echo(_NEXT["gateway"])
@@ -109,24 +109,26 @@ def enrol(
     """Sign the agency's next roster."""
     now = dt.datetime.now(dt.UTC)
     end_ms, given = parse_until(until, now), parse_rights(rights)
-    gone = [_id(parse_gateway, name) for name in remove or ()]
+    gone = [_id(parse_gateway, name, "ca.opp/windsor") for name in remove or ()]
     if not public and not gone:
         raise wrong("name public parts to enrol, or --remove", "nommez des parties publiques")
     key = read_agency_key(agency_key)
     parts = [read_gateway_public(path) for path in public or ()]
     agency = _agency_of(key, [*(part.gateway for part in parts), *gone])
-    known = _known_roster(roster, agency, key)
-    _check_removed(known, gone)
     now_ms = int(now.timestamp() * 1000)
-    new = next_roster(
-        known,
-        agency,
-        add=[_entry(part, given, end_ms) for part in parts],
-        remove=gone,
-        now_ms=now_ms,
-        version=version,
-    )
-    replace_public(roster, sign_roster(new, now_ms, key.signing))
+    # Two rosters signed in one version would stop the agency's topic.
+    with locked(agency_key):
+        known = _known_roster(roster, agency, key)
+        _check_removed(known, gone)
+        new = next_roster(
+            known,
+            agency,
+            add=[_entry(part, given, end_ms) for part in parts],
+            remove=gone,
+            now_ms=now_ms,
+            version=version,
+        )
+        replace_public(roster, sign_roster(new, now_ms, key.signing))
     _show_roster(roster, new, parts, as_json=as_json)
 
 
@@ -159,7 +161,7 @@ def trust_agency(
     as_json: JsonOption = False,
 ) -> None:
     """Trust an agency's key."""
-    name = _id(parse_agency, agency)
+    name = _id(parse_agency, agency, "ca.opp")
     key = _trusted_key(name, public)
     en = label_en or label_fr or agency
     partner = Partner(agency=name, key=key, label=Text(_line(en), _line(label_fr or en)))
@@ -343,12 +345,12 @@ def _confirm(agency: str) -> None:
         raise RadioBridgeError("nothing was changed", "rien n'est changé")
 
 
-def _id(parse: Callable[[str], T], text: str) -> T:
+def _id(parse: Callable[[str], T], text: str, example: str) -> T:
     """Return the id in an argument; a wrong one is wrong use."""
     try:
         return parse(text)
     except InvalidIdError:
         raise wrong(
-            f"{text[:60]!r} is no id; ids are letters, digits and . _ -, such as ca.opp/windsor",
-            f"{text[:60]!r} n'est pas un identifiant: lettres, chiffres et . _ -, ca.opp/windsor",
+            f"{text[:60]!r} is no id; ids are letters, digits and . _ -, such as {example}",
+            f"{text[:60]!r} n'est pas un identifiant: lettres, chiffres et . _ -, comme {example}",
         ) from None

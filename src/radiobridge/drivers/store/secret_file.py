@@ -6,9 +6,12 @@ missing. Reading checks the opened file itself, not its name, so that nothing ca
 the check and the reading.
 """
 
+import contextlib
+import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from radiobridge.errors import KeyFileError, os_reason
@@ -53,6 +56,24 @@ def read_secret(path: Path) -> bytes:
     if len(content) > MAX_SECRET:
         raise KeyFileError(f"{path} is too large for a key file", f"{path} est trop grand")
     return content
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file `path`, so that two at once take turns. Raises KeyFileError.
+
+    Where the file system knows no locks, they do not.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _cannot(path, error) from None
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def replace_public(path: Path, content: bytes) -> None:
