@@ -36,6 +36,8 @@ class Side:
     """How that repeater behaves."""
     trunked: TrunkedSettings | None = None
     """The trunked system that the donor radio works on; it is keyed by `lines` then."""
+    key_up_s: float = 0.0
+    """From PTT to the donor radio's carrier."""
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the gateway's file says of the radio (`profile`, `receive`, `transmit`)."""
 

@@ -59,6 +59,7 @@ def connect(side: Side, log: LineLog, zero: float, folder: Path) -> Cables:
         tx_hz=side.input_hz,
         settings=DonorSettings(
             keying=keying,
+            key_up_s=side.key_up_s,
             grid_steps=secrets.randbelow(4),
             ctcss_hz=side.repeater.input_ctcss_hz if side.input_hz is not None else None,
             flat=side.input_hz is not None,

@@ -145,6 +145,11 @@ class DonorRadio(AirUnit):
         asks = self.trunking is not None and self.trunking.state is not Trunk.IDLE
         return self._keyed or self._cor or asks
 
+    @property
+    def on_air(self) -> bool:
+        """Tell whether it transmits: keyed, and on a trunked system granted."""
+        return self._keyed
+
     # -- keying ------------------------------------------------------------------------------
 
     def ptt(self, on: bool, at: float, cause: str) -> None:

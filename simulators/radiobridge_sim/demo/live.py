@@ -48,25 +48,25 @@ class Desk:
 
     # -- agreements --------------------------------------------------------------------------
 
-    def propose(self, side: Side, patch: PatchId) -> None:
-        """Propose to join both sides for an hour."""
+    def propose(self, side: Side, patch: PatchId, *, hours: int = 1) -> None:
+        """Propose to join both sides."""
         members = [
             word
             for one in self.world.sides
             for word in ("--member", f"{_talkgroup(one)}:both,emergency,clear")
         ]
         command = ("patch", "propose", patch, "--purpose", PURPOSE, *members)
-        self.dispatcher(side).run(*command, "--for", "1h", "--yes")
+        self.dispatcher(side).run(*command, "--for", f"{hours}h", "--yes")
 
     def accept(self, side: Side, patch: PatchId) -> bool:
         """Accept what the other side proposes; tell whether it came into force on both."""
         self.dispatcher(side).run("patch", "accept", patch, "--yes")
         return self.in_force(patch)
 
-    def agree(self, patch: PatchId) -> bool:
+    def agree(self, patch: PatchId, *, hours: int = 1) -> bool:
         """Propose on one side, accept on the other."""
         first, second = self.world.sides
-        self.propose(first, patch)
+        self.propose(first, patch, hours=hours)
         self.waiting(second, patch)
         return self.accept(second, patch)
 
@@ -92,6 +92,10 @@ class Desk:
             lambda: not any(patch_in_force(self._status(side), patch) for side in self.world.sides),
             AGREE_S,
         )
+
+    def withdraw(self, side: Side, patch: PatchId) -> None:
+        """Withdraw over the API itself: a command takes half a second to start."""
+        api_client.post(self.world.gateway(side).socket, f"/v1/patches/{patch}/withdraw")
 
     def listen_only(self, side: Side, patch: PatchId) -> bool:
         """Narrow the side's own talkgroup to listening; tell whether both gateways know."""
@@ -129,10 +133,7 @@ class Desk:
     # -- withdrawing with every link cut -----------------------------------------------------
 
     def withdraw_cut_off(self, side: Side, patch: PatchId) -> Withdrawal:
-        """Cut both brokers and withdraw, while the side's radio transmits the other's voice.
-
-        The word is given over the API itself: a command takes half a second to start.
-        """
+        """Cut both brokers and withdraw, while the side's radio transmits the other's voice."""
         radio = self.world.radio(side)
         for broker in self.world.brokers:
             broker.pause()
@@ -140,7 +141,7 @@ class Desk:
             keyed = radio.busy
             at = self.world.clock.now()
             since = time.monotonic()
-            api_client.post(self.world.gateway(side).socket, f"/v1/patches/{patch}/withdraw")
+            self.withdraw(side, patch)
             answered_ms = 1000.0 * (time.monotonic() - since)
             self._withdrawn_at = since
             self.world.pause(1.0)

@@ -1,6 +1,7 @@
 """What the demonstration leaves in its folder: report, recordings, line, audit and gateway logs."""
 
 import json
+from collections.abc import Mapping
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 from radiobridge.errors import RadioBridgeError
 from radiobridge.text import Language, Text
 from radiobridge_sim.demo.audit_step import keep_logs
+from radiobridge_sim.demo.played import Played
 from radiobridge_sim.demo.report import voice_entries
-from radiobridge_sim.demo.story import Story
 from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.sound import RATE, Recording, write_wav
 from radiobridge_sim.world import World
@@ -28,11 +29,16 @@ _STOPPED = Text("the story was stopped before its end", "l'histoire a été arr�
 
 
 def write_outcome(
-    out: Path, story: Story, told: Told, failure: RadioBridgeError | None, language: Language
+    out: Path,
+    story: Played,
+    told: Told,
+    failure: RadioBridgeError | None,
+    language: Language,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything into `out`; the air must have ended."""
+    """Write everything into `out`, with `more` in the report; the air must have ended."""
     world = story.world
-    report = make_report(story, told, failure, language)
+    report = make_report(story, told, failure, language) | dict(more or {})
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (out / "report.json").write_text(text + "\n", encoding="utf-8")
     for unit in (world.unit(side) for side in world.sides):
@@ -46,12 +52,11 @@ def write_outcome(
 
 
 def make_report(
-    story: Story, told: Told, failure: RadioBridgeError | None, language: Language
+    story: Played, told: Told, failure: RadioBridgeError | None, language: Language
 ) -> dict[str, Any]:
     """Return `report.json` (DESIGN, the commands), and what helps to judge it."""
-    held = bool(story.results) and all(result.ok for result in story.results)
     report = {
-        "ok": told is Told.WHOLE and failure is None and held,
+        "ok": told is Told.WHOLE and failure is None and story.held,
         "steps": [result.to_json(language) for result in story.results],
         "voice": voice_entries(story.exchanges),
         "phrases": _phrases(story),
@@ -65,7 +70,7 @@ def make_report(
     return report
 
 
-def _phrases(story: Story) -> list[dict[str, Any]]:
+def _phrases(story: Played) -> list[dict[str, Any]]:
     """Return who said what, when, in s since the common time zero of all recordings."""
     words = load_phrases()
     return [

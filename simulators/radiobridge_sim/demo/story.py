@@ -11,6 +11,7 @@ from radiobridge_sim.agencies import Side
 from radiobridge_sim.demo.audit_step import audit_verified
 from radiobridge_sim.demo.exchange import AFTER_S, Exchange, Silence, exchange, silence
 from radiobridge_sim.demo.live import Desk
+from radiobridge_sim.demo.played import Played
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.report import StepResult
 from radiobridge_sim.gateway_status import patch_in_force
@@ -37,16 +38,12 @@ WITHDRAW_MS = 100.0
 LONG_BEFORE_STOP_S = 2.0
 
 
-class Story:
+class Story(Played):
     """Plays the steps, one after the other, and keeps what came of them."""
 
     def __init__(self, world: World, progress: Progress) -> None:
-        self.world = world
-        self.progress = progress
+        super().__init__(world, progress)
         self.canada, self.states = world.sides
-        self.results: list[StepResult] = []
-        self.exchanges: list[Exchange] = []
-        self.said: list[Said] = []
         self.desk = Desk(world)
         self._allowed: list[Said] = []
 
@@ -70,10 +67,6 @@ class Story:
                 self._add(step())
         finally:
             self.desk.close()
-
-    def _add(self, result: StepResult) -> None:
-        self.results.append(result)
-        self.progress.step(result)
 
     # -- steps -------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""`radiobridge demo --realistic`: a repeater here, a trunked radio there, and faults."""
