@@ -69,7 +69,11 @@ class Recording:
 
     def samples(self) -> Pcm:
         """Return a copy of everything since time zero."""
-        return self._samples[: self.length].copy()
+        return self.since(0)
+
+    def since(self, first: int) -> Pcm:
+        """Return a copy of everything from position `first` on."""
+        return self._samples[first : self.length].copy()
 
 
 def read_wav(path: Path) -> Pcm:

@@ -27,6 +27,7 @@ def test_recording_keeps_everything_as_it_grows() -> None:
     assert samples[0] == 3
     assert samples[-1] == 4
     assert np.count_nonzero(samples) == 80
+    assert (recording.since(far + 30) == [4] * 10).all()
 
 
 def test_wav_reads_back_what_was_written(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from radiobridge_sim.world import World
 DONE, FAILED = 0, 1
 
 RADIOS = "ccdi,usrp"
-LEAST_MINUTES, MOST_MINUTES = 0.2, 24 * 60.0
+LEAST_MINUTES, MOST_MINUTES = 0.2, 120.0
+"""All recordings stay in memory: 4 MB for each minute."""
 
 demo = typer.Typer(add_completion=False)
 """The command, as the entry point group `radiobridge.commands` has it."""

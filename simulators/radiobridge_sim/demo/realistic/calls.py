@@ -59,11 +59,12 @@ def call(world: World, source: Side) -> Called:
 def judged(world: World, source: Side, said: Said) -> Called:
     """Judge something said that is over."""
     target = world.other(source)
+    since = max(0, said.start - RATE)
     verdict = judge(
-        world.unit(source).said.samples(),
-        world.unit(target).heard.samples(),
-        said.start,
-        said.end,
+        world.unit(source).said.since(since),
+        world.unit(target).heard.since(since),
+        said.start - since,
+        said.end - since,
         said.phrase,
     )
     return Called(

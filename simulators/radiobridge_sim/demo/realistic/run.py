@@ -37,6 +37,8 @@ def run_realistic(
             world.start(progress.doing)
             story.play()
             if not once:
+                story.judge_keys()
+                told = Told.WHOLE
                 story.go_on()
             world.stop_gateways()
             world.pause(0.5)

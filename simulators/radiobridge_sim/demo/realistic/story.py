@@ -82,6 +82,11 @@ class RealisticStory(Played):
 
     def finish(self) -> None:
         """Judge what only the end shows; the gateways have ended."""
+        self.judge_keys()
+        self._add(audit_verified(self.world))
+
+    def judge_keys(self) -> None:
+        """Judge how the transmitters have been keyed so far."""
         until = self.world.clock.now()
         spoken: dict[str, list[Spoken]] = {side.unit: [] for side in self.world.sides}
         for said in self._asked:
@@ -90,7 +95,6 @@ class RealisticStory(Played):
             keyed = self.world.lines.intervals(side.donor, "PTT", until)
             self.keys[side.donor] = judge_keys(keyed, spoken[self.world.other(side).unit])
         self._add(steps.no_false_key(self.keys))
-        self._add(audit_verified(self.world))
 
     def call(self, side: Side) -> Called:
         """Have a side call, and judge it."""
