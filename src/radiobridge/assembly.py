@@ -22,6 +22,7 @@ from radiobridge.model.talker import Talker
 from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.gateway import Gateway
 from radiobridge.services.in_band import InBand, InBandSettings
+from radiobridge.services.loop_guard import LoopGuard
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.sound import SoundKeeper
 from radiobridge.services.timer import OneTimer
@@ -66,6 +67,8 @@ def build_radio(
         audio_failed=lambda: keeper.failed(),
     )
     keeper = SoundKeeper(runner, audio)
+    runner.looped = partial(gateway.loop_opened, name, runner.talkgroup)
+    guard = LoopGuard(audio.rate, squelch, found=runner.open_loop, suspected=runner.suspect_loop)
     up = Uplink(
         squelch=squelch,
         preroll=Preroll(PrerollSettings(cor_delay_s=_open_delay_s(radio))),
@@ -79,6 +82,7 @@ def build_radio(
         rate=audio.rate,
         ports=_uplink_ports(radio, runner, voice, gateway),
         in_band=InBand(audio.rate, _in_band_settings(radio)),
+        guard=guard,
     )
     down = Downlink(
         transmit=Transmit(_transmit_settings(radio)),

@@ -23,6 +23,7 @@ from radiobridge.model.interface import CorChanged, KeyAnswer, KeyAnswered, Unke
 from radiobridge.model.voice import PcmFrame
 from radiobridge.services.downlink import Downlink, DownlinkPorts
 from radiobridge.services.in_band import InBand, InBandSettings
+from radiobridge.services.loop_guard import LoopGuard
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.uplink import Uplink, UplinkPorts
 from radiobridge_sim.air import Air, AirUnit
@@ -143,6 +144,8 @@ class AirWorld(River):
         self.donors: dict[str, DonorRadio] = {}
         self.people: dict[str, Handheld] = {}
         self.said: dict[str, list[Said]] = {}
+        self.loops: list[tuple[str, float, str]] = []
+        """Radio, when it was cut for a loop, and why."""
         self._units: list[AirUnit] = list(others)
         self.tac1 = self._settle(self.windsor, "tac1", self.tac1.runner.talkgroup, windsor)
         self.border = self._settle(self.detroit, "border", self.border.runner.talkgroup, detroit)
@@ -188,6 +191,8 @@ class AirWorld(River):
             make_timer=make_timer,
             audio_failed=lambda: None,
         )
+        guard = LoopGuard(RATE, machine, found=runner.open_loop, suspected=runner.suspect_loop)
+        runner.looped = lambda why: self.loops.append((name, self.seconds, why))
         delay_s = HEARD_WITHIN_S if post.ctcss_hz is not None else 0.0
         delay_s += BELIEVED_WITHIN_S if post.squelch.quiet_s is not None else 0.0
         up = Uplink(
@@ -203,6 +208,7 @@ class AirWorld(River):
                 allows=lambda: False,
             ),
             in_band=InBand(RATE, InBandSettings(ctcss_hz=post.ctcss_hz)),
+            guard=guard,
         )
         down = Downlink(
             transmit=Transmit(post.transmit),

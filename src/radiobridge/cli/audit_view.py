@@ -197,6 +197,7 @@ _EVENTS: dict[str, Text] = {
     AuditEvent.ALLOW: Text("radio allowed again", "radio de nouveau permise"),
     AuditEvent.CHANNEL_WRONG: Text("radio on a wrong channel", "radio sur un autre canal"),
     AuditEvent.CHANNEL_RIGHT: Text("radio on its channel again", "radio de retour sur son canal"),
+    AuditEvent.LOOP_OPENED: Text("loop by radio opened", "boucle par radio ouverte"),
     AuditEvent.SPURT_STARTED: Text("talk started", "parole commencée"),
     AuditEvent.SPURT_ENDED: Text("talk ended", "parole terminée"),
     AuditEvent.NOT_DELIVERED: Text("not delivered", "non transmis"),

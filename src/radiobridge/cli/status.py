@@ -24,9 +24,12 @@ def status(
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
     from radiobridge.cli.emergency_view import print_alarms, print_talkers
+    from radiobridge.cli.undelivered_view import undelivered_lines
     from radiobridge.cli.view import print_status
 
     print_status(answer, language())
+    for line in undelivered_lines(answer.get("not_delivered") or (), language()):
+        typer.echo(line)
     alarms = [alarm for alarm in answer.get("alarms") or () if alarm.get("open")]
     if alarms:
         print_alarms(alarms, language())

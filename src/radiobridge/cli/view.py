@@ -199,7 +199,20 @@ def _notes(row: Json, language: Language) -> Iterator[str]:
             f"sur le canal {on} au lieu de {right} : coupée",
         ).to(language)
     for alarm in _list(row.get("alarms")):
-        yield Text(f"alarm: {alarm}", f"alarme: {alarm}").to(language)
+        known = _ALARMS.get(str(alarm))
+        yield (known or Text(f"alarm: {alarm}", f"alarme: {alarm}")).to(language)
+
+
+_ALARMS = {
+    "loop": Text(
+        "LOOP BY RADIO: it hears what was sent before, and is cut until `radio allow`",
+        "BOUCLE PAR RADIO : elle entend ce qui a été envoyé, coupée jusqu'à `radio allow`",
+    ),
+    "loop-suspected": Text(
+        "a loop by radio is suspected: its carrier fell when the gateway let go",
+        "boucle par radio soupçonnée : sa porteuse est tombée quand la passerelle a lâché",
+    ),
+}
 
 
 def _partners(rows: Iterable[Json], language: Language) -> Table:

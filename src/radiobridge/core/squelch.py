@@ -6,7 +6,7 @@ States and what leaves them (COR is the receiver's own word, VOX the level of it
     OPENING   debounce over           -> OPEN: OPENED
               COR ends                -> CLOSED
     OPEN      COR or voice ends       -> HANG
-              quiet for long enough   -> WAITING, where `quiet_s` is set: CLOSED
+              quiet for long enough   -> WAITING: CLOSED
     HANG      COR or voice again      -> OPEN
               hang over               -> CLOSED: CLOSED
     BLOCKED   we transmit, or a spurt plays on our talkgroup. Nothing heard counts.
@@ -20,7 +20,9 @@ Any state goes to BLOCKED when we transmit or play (event CLOSED if it was open)
 and SETTLING to STUCK (event STUCK) when COR or voice lasts longer than the limit. WAITING is there
 because a repeater holds its carrier for seconds after we unkey: that is not a spurt, but somebody
 who answers in it is one. It holds it after others too: with `quiet_s`, a spurt ends when nobody has
-been heard for so long, and the carrier alone opens nothing more. Who is heard must sound like a
+been heard for so long, and the carrier alone opens nothing more. Without it, a spurt ends when its
+carrier has been dead for 2 s, and any sound opens it again: a loop of radio waves may hold itself
+up by nothing but carriers, and falls when one gateway lets go. Who is heard must sound like a
 voice there: a repeater's squelch tail and courtesy tone do not. A receiver that is stuck
 stays so through own transmissions; only silence outside them clears it.
 """
@@ -31,6 +33,7 @@ from enum import Enum
 from math import inf
 
 from radiobridge.media.vox import Vox, VoxSettings
+from radiobridge.model.voice import FRAME_S
 
 
 class SquelchMode(Enum):
@@ -82,6 +85,10 @@ class SquelchSettings:
     quiet_s: float | None = None
     """How long nobody may be heard under an open COR before the spurt ends; None: COR alone ends
     it. For a repeater, whose carrier stays after the voice."""
+    dead_s: float = 2.0
+    """How long a carrier may be without any sound before the spurt ends."""
+    dead_dbfs: float = -55.0
+    """Below this there is no sound: the softest voice is above, the noise of a carrier below."""
     clear_s: float = 1.0
     """How long a stuck receiver must be closed to count again: one that flutters is still stuck."""
 
@@ -91,6 +98,9 @@ _LISTENS = frozenset({SquelchState.CLOSED, SquelchState.OPENING, SquelchState.WA
 _TIMED = frozenset(
     {SquelchState.OPENING, SquelchState.HANG, SquelchState.SETTLING, SquelchState.STUCK}
 )
+DOUBT_S = 1.2
+"""How long a loop takes to fall when we let go: network, tail and squelch of the others."""
+
 REFUSED_S = 0.7
 """How long the receiver may talk nonsense after a denial: the "bonk" lasts half a second."""
 
@@ -116,6 +126,8 @@ class Squelch:
 
     __slots__ = (
         "_cor",
+        "_dead",
+        "_doubt_until",
         "_due",
         "_keyed",
         "_limit_at",
@@ -123,6 +135,7 @@ class Squelch:
         "_quiet_at",
         "_refused",
         "_settings",
+        "_sound",
         "_state",
         "_stuck",
         "_unkeyed_at",
@@ -141,6 +154,9 @@ class Squelch:
         self._due = 0.0
         self._limit_at: float | None = None
         self._quiet_at = inf
+        self._dead = False
+        self._doubt_until = 0.0
+        self._sound = 0
         self._refused = False
         self._unkeyed_at: float | None = None
         self._voiced = 0
@@ -200,16 +216,48 @@ class Squelch:
         if self._settings.mode is SquelchMode.VOX:
             event = self._source(active=loud, now=now)
         elif self._state is SquelchState.WAITING:
-            if self._weigh(voiced) >= _BELIEVED:
-                event = self._open(now)
-        elif self._state is SquelchState.OPEN and self._settings.quiet_s is not None:
-            self._hold(now, voiced)
+            event = self._wake(level_dbfs, now, voiced)
+        elif self._state is SquelchState.OPEN:
+            event = self._hold(level_dbfs, now, voiced)
         return event or self.tick(now)
 
-    def _hold(self, now: float, voiced: Callable[[], bool]) -> None:
-        """Let the spurt go on while somebody speaks."""
-        if self._weigh(voiced) >= _HELD:
-            self._quiet_at = now + (self._settings.quiet_s or 0.0)
+    def _wake(
+        self, level_dbfs: float, now: float, voiced: Callable[[], bool]
+    ) -> SquelchEvent | None:
+        """Tell whether somebody is there under a carrier that stood before."""
+        if self._dead:
+            self._sound = max(self._sound, 0) + 1 if level_dbfs >= self._settings.dead_dbfs else 0
+            return self._open(now) if self._sound >= 2 and now >= self._doubt_until else None
+        return self._open(now) if self._weigh(voiced) >= _BELIEVED else None
+
+    def _hold(
+        self, level_dbfs: float, now: float, voiced: Callable[[], bool]
+    ) -> SquelchEvent | None:
+        """Let the spurt go on while somebody speaks, or until the carrier is dead."""
+        if self._settings.quiet_s is not None:
+            if self._weigh(voiced) >= _HELD:
+                self._quiet_at = now + self._settings.quiet_s
+            return None
+        self._sound = 0 if level_dbfs >= self._settings.dead_dbfs else self._sound - 1
+        if -self._sound * FRAME_S < self._settings.dead_s:
+            return None
+        return self._let_go(now, now)
+
+    def _let_go(self, now: float, doubt_until: float) -> SquelchEvent:
+        self._wait(now)
+        self._dead, self._doubt_until = True, doubt_until
+        return SquelchEvent.CLOSED
+
+    @property
+    def let_go(self) -> bool:
+        """Tell whether the spurt was ended under a carrier that stands."""
+        return self._state is SquelchState.WAITING and self._dead
+
+    def doubt(self, now: float) -> SquelchEvent | None:
+        """End the spurt for a moment: a carrier that is our own doing falls then."""
+        if self._state is not SquelchState.OPEN:
+            return None
+        return self._let_go(now, now + DOUBT_S)
 
     def _weigh(self, voiced: Callable[[], bool]) -> int:
         """Return how sure we are that somebody speaks, after one more frame."""
@@ -289,7 +337,7 @@ class Squelch:
         return None
 
     def _open(self, now: float) -> SquelchEvent:
-        self._state = SquelchState.OPEN
+        self._state, self._sound = SquelchState.OPEN, 0
         quiet_s = self._settings.quiet_s
         if quiet_s is not None and self._settings.mode is SquelchMode.COR:
             # A carrier that lasts through many spurts is no stuck one.
@@ -299,7 +347,7 @@ class Squelch:
 
     def _wait(self, now: float) -> None:
         """A carrier is there, and nobody under it."""
-        self._state, self._voiced = SquelchState.WAITING, 0
+        self._state, self._voiced, self._sound, self._dead = SquelchState.WAITING, 0, 0, False
         self._limit_at = now + self._settings.cor_limit_s
 
     def _close(self) -> SquelchEvent:

@@ -30,6 +30,8 @@ class AuditEvent(StrEnum):
     CHANNEL_WRONG = "channel-wrong"
     """A donor radio reports another channel than it should be on: it is cut both ways."""
     CHANNEL_RIGHT = "channel-right"
+    LOOP_OPENED = "loop-opened"
+    """A donor radio hears what was sent before: it is cut both ways until somebody allows it."""
     SPURT_STARTED = "spurt-started"
     SPURT_ENDED = "spurt-ended"
     NOT_DELIVERED = "not-delivered"

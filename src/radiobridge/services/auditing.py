@@ -266,6 +266,14 @@ class Auditor:
             },
         )
 
+    def loop_opened(self, radio: RadioName, talkgroup: TalkgroupId, why: str) -> None:
+        """A radio heard what had been sent before: a loop. It is cut both ways."""
+        self.after(
+            AuditEvent.LOOP_OPENED,
+            source=f"radio {radio}",
+            detail={"radio": str(radio), "talkgroup": str(talkgroup), "why": why},
+        )
+
     # --- voice ---------------------------------------------------------------------------------
 
     def spurt(self, event: FloorEvent, radio: RadioName | None, talker: str = "") -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import Tasks
+from radiobridge.services.undelivered import Undelivered
 from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import Link, PatchApi, StateStore
 from radiobridge.text import Text
@@ -115,7 +115,9 @@ class Gateway:
         self._shown: tuple[RadioPresence, ...] = ()
         self._presence = PresenceBook()
         self._switch = KillSwitch(voice.runners, store, auditor)
-        self._refusals: deque[dict[str, Any]] = deque(maxlen=20)
+        self._undelivered = Undelivered(
+            me, auditor=auditor, counters=voice.counters, publish=self._publish_notice
+        )
         self._identities = Identities()
         self._housekeeping: asyncio.Task[None] | None = None
         control.intake.ports.heard = self._heard
@@ -197,8 +199,7 @@ class Gateway:
         elif topic.kind is TopicKind.SPURT:
             notice = SpurtNotice.from_body(document.body)
             if notice.state is SpurtState.REFUSED and notice.talkgroup.agency == self._me.agency:
-                self._refused(sender, notice)
-                self._auditor.not_delivered_there(sender, notice, document.header.topic)
+                self._undelivered.there(sender, notice, document.header.topic)
                 return
             self.emergency.noticed(sender, notice)
             self._identities.noticed(sender, notice)
@@ -208,41 +209,18 @@ class Gateway:
         elif topic.kind is TopicKind.HEAD:
             self._heads.heard(sender, document)
 
-    def _refused(self, where: GatewayId, notice: SpurtNotice) -> None:
-        """A spurt of ours was not delivered somewhere: the talker's side must know."""
-        self._refusals.append(
-            {
-                "gateway": str(where),
-                "radio": str(notice.radio),
-                "talkgroup": str(notice.talkgroup),
-                "start_ms": notice.start_ms,
-                "reason": notice.reason,
-            }
-        )
-        log.warning("not-delivered-at", partner=str(where), radio=str(notice.radio),
-                    talkgroup=str(notice.talkgroup), reason=notice.reason)  # fmt: skip
-
     def not_delivered(self, runner: RadioRunner, claim: Claim | None, why: NotDelivered) -> None:
         """Tell the talker's side that a spurt was not put on the air here."""
         runner.not_delivered(claim, why)
-        self._auditor.not_delivered(runner.name, runner.talkgroup, claim, why)
-        self._voice.counters[f"not-delivered-{why.reason.value}"] += 1
-        if claim is None or claim.sender == self._me:
-            return
-        notice = SpurtNotice(
-            talkgroup=claim.talkgroup,
-            start_ms=claim.start_ms,
-            talk_class=claim.talk_class,
-            priority=claim.priority,
-            radio=runner.name,
-            state=SpurtState.REFUSED,
-            reason=why.reason.value,
-        )
-        self._publish_notice(runner.talkgroup, notice)
+        self._undelivered.here(runner.name, runner.talkgroup, claim, why)
 
     def channel_changed(self, radio: RadioName, change: ChannelChange) -> None:
         """Note that a radio was cut for its channel, or is back on it."""
         self._auditor.channel(radio, change)
+
+    def loop_opened(self, radio: RadioName, talkgroup: TalkgroupId, why: str) -> None:
+        """A radio heard what it had sent, and was cut."""
+        self._auditor.loop_opened(radio, talkgroup, why)
 
     def _partner(self, change: GatewayPresence | None) -> None:
         if change is not None:
@@ -415,7 +393,7 @@ class Gateway:
             "floor": voice["floor"],
             "alarms": self.emergency.list_alarms(),
             "talkers": self.emergency.list_measures(),
-            "not_delivered": list(self._refusals),
+            "not_delivered": self._undelivered.status(),
             "audit": self._audit_status(),
             "counters": {**self._control.intake.counters, **voice["counters"]},
         }

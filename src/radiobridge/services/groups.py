@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from radiobridge.core.floor import Floor, FloorChange, FloorEvent, Verdict
+from radiobridge.core.ping_pong import PingPong
 from radiobridge.core.transmit import AbortReason
 from radiobridge.model.ids import TalkgroupId
 from radiobridge.model.voice import Claim
@@ -48,6 +49,7 @@ class GroupFloor:
         self._muted: set[RadioRunner] = set()
         self._told = told
         self._armed = False
+        self._ping_pong = PingPong()
 
     @property
     def holder(self) -> Claim | None:
@@ -124,6 +126,7 @@ class GroupFloor:
         self._near_limit = event.change is FloorChange.NEAR_LIMIT
         if event.change is not FloorChange.NEAR_LIMIT:
             self._holder_changed(event, now)
+            self._watch(event, now)
         self._told(self, event)
         if event.change is FloorChange.TALK_LIMIT:
             for runner in self._receivers(event.claim):
@@ -132,6 +135,16 @@ class GroupFloor:
             self._free(now, siblings=self._receivers(event.claim))
         else:
             self._free(now)
+
+    def _watch(self, event: FloorEvent, now: float) -> None:
+        """Open a loop that shows by its rhythm, at the radios of ours that spoke in it."""
+        if event.change is FloorChange.TAKEN:
+            self._ping_pong.took(event.claim, now)
+            return
+        for claim in self._ping_pong.left(event.claim, now):
+            for runner in self.runners:
+                if runner.spoke(claim):
+                    runner.open_loop("short spurts to and fro")
 
     def _receivers(self, claim: Claim) -> frozenset[RadioRunner]:
         """Return the radios that may hear the talker of a spurt as well."""

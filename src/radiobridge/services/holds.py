@@ -23,6 +23,8 @@ class Hold(StrEnum):
     """An operator stopped all transmitters of the gateway."""
     CHANNEL = "channel"
     """The radio is on another channel than it should be; it is not heard either."""
+    LOOP = "loop"
+    """The radio hears what was sent before; it is not heard either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class ChannelChange:
     reported: str
     expected: str
     wrong: bool
+
+
+DEAF = frozenset({Hold.CHANNEL, Hold.LOOP})
+"""Holds under which a radio is not heard either."""
 
 
 def with_hold(holds: Holds, hold: Hold, by: str) -> Holds:

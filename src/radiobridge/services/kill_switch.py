@@ -70,10 +70,11 @@ class KillSwitch:
         return {**runner.status(), "durable": durable}
 
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
-        """Lift an inhibit, once that is durable."""
+        """Lift an inhibit, and what a loop has cut, once that is durable."""
         runner = self._runner(radio)
         await self._lift(INHIBIT_KEY + radio, radio, by)
         runner.release(Hold.INHIBIT, by)
+        runner.release(Hold.LOOP, by)
         return runner.status()
 
     async def stop(self, by: str) -> dict[str, Any]:

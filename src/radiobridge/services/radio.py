@@ -7,7 +7,7 @@ that raises stops the transmitter and is logged; the radio goes on with the next
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,6 @@ from radiobridge.media.mdc1200 import MdcPacket
 from radiobridge.media.signalling import Signal
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import (
-    NOT_OPEN,
     ChannelReported,
     CorChanged,
     DeviceBack,
@@ -33,12 +32,12 @@ from radiobridge.model.interface import (
     Unkeyed,
 )
 from radiobridge.model.voice import Claim, PcmFrame, VoicePacket
+from radiobridge.services.condition import Condition
 from radiobridge.services.downlink import Downlink
 from radiobridge.services.holds import (
-    NOTHING,
+    DEAF,
     ChannelChange,
     Hold,
-    Holds,
     same_channel,
     with_hold,
     without_hold,
@@ -56,23 +55,11 @@ _DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAI
 WRONG_CHANNEL = "wrong-channel"
 """The alarm of a radio that is not on its channel."""
 
+LOOP_SUSPECTED = "loop-suspected"
+"""The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What works on a radio, for people."""
-
-    interface_lost: Text | None = NOT_OPEN
-    audio_lost: Text | None = NOT_OPEN
-    cor: bool = False
-    stuck: bool = False
-    holds: Holds = field(default_factory=lambda: NOTHING)
-    channel: str | None = None
-    alarms: frozenset[str] = frozenset()
-
-    @property
-    def inhibited_by(self) -> str | None:
-        """Return who keeps this radio off the air."""
-        return self.holds.get(Hold.INHIBIT) or self.holds.get(Hold.STOP)
+LOOP = "loop"
+"""The alarm of a radio that hears what was sent before."""
 
 
 class RadioRunner:
@@ -96,9 +83,11 @@ class RadioRunner:
         self.signals: dict[str, int] = {}
         """What was heard beside voice, by kind."""
         self.unkeyed_by: dict[str, int] = {}
-        self.alarmed: Callable[[RadioAlarm], None] = _nobody
+        self.alarmed: Callable[[RadioAlarm], None] = _nothing
         """Who is told of the radio's own alarms; never raises."""
-        self.channel_changed: Callable[[ChannelChange], None] = _no_channel
+        self.looped: Callable[[str], None] = _nothing
+        """Who is told, with the reason, that this radio was cut for a loop; never raises."""
+        self.channel_changed: Callable[[ChannelChange], None] = _nothing
         """Told when the radio leaves its channel or is back; never raises."""
         self._heard = False
         self._cor_at = 0.0
@@ -134,7 +123,7 @@ class RadioRunner:
         """Take 20 ms of received audio (spi.AudioSink)."""
         now = time.monotonic()
         try:
-            if self.off_channel:
+            if self.cut_off:
                 samples = np.zeros_like(samples)
             self._up.audio(samples, at, now)
             self._busy(now)
@@ -169,7 +158,7 @@ class RadioRunner:
         if isinstance(event, CorChanged):
             self._change(cor=event.active)
             self._cor_at = now if event.active else self._cor_at
-            self._up.cor(active=event.active and not self.off_channel, now=now)
+            self._up.cor(active=event.active and not self.cut_off, now=now)
             self._busy(now)
         elif isinstance(event, KeyAnswered):
             self._log.info("key-answered", answer=event.answer.value, detail=event.detail)
@@ -214,7 +203,6 @@ class RadioRunner:
             self._log.error("wrong-channel", channel=reported, expected=self._channel)
         elif was and not wrong:
             self.release(Hold.CHANNEL, reported)
-            self._up.cor(active=self.condition.cor, now=now)
         self._alarm(WRONG_CHANNEL, active=wrong)
         if wrong is not was:
             self.channel_changed(
@@ -225,6 +213,28 @@ class RadioRunner:
     def off_channel(self) -> bool:
         """Tell whether the radio is on a wrong channel: nothing of it is heard or keyed."""
         return Hold.CHANNEL in self.condition.holds
+
+    @property
+    def cut_off(self) -> bool:
+        """Tell whether the radio is cut both ways: nothing of it is heard or keyed."""
+        return not DEAF.isdisjoint(self.condition.holds)
+
+    def suspect_loop(self) -> None:
+        """A carrier without a sound has fallen when we let go: it may have been a loop."""
+        self._log.warning("loop-suspected")
+        self._alarm(LOOP_SUSPECTED, active=True)
+
+    def open_loop(self, why: str) -> None:
+        """What was sent before is heard again: cut this radio both ways until it is allowed."""
+        if Hold.LOOP in self.condition.holds:
+            return
+        now = time.monotonic()
+        self.hold(Hold.LOOP, why)
+        self._guarded("loop", partial(self._up.cor, active=False, now=now))
+        self.unhear(now)
+        self._log.error("loop-opened", why=why)
+        self._alarm(LOOP, active=True)
+        self.looped(why)
 
     def _lose_cor(self, now: float) -> None:
         """A lost device says nothing: its last COR no longer counts."""
@@ -294,6 +304,11 @@ class RadioRunner:
         spurt = self._up.spurt
         return spurt is not None and spurt.claim.start_ms == claim.start_ms
 
+    def spoke(self, claim: Claim) -> bool:
+        """Tell whether a spurt, over or not, was the newest that came in by this radio."""
+        last = self._up.last_claim
+        return last is not None and last.start_ms == claim.start_ms
+
     def fill(self, claim: Claim, packet: VoicePacket, now: float) -> None:
         """Take a late packet of a spurt that has ended."""
         self._guarded("fill", self._down.fill, claim, packet, now)
@@ -344,9 +359,16 @@ class RadioRunner:
 
     def release(self, hold: Hold, by: str) -> None:
         """Let the transmitter key again, unless something else holds it."""
+        if hold is Hold.LOOP:
+            self._alarm(LOOP_SUSPECTED, active=False)
         if hold not in self.condition.holds:
             return
         self._change(holds=without_hold(self.condition.holds, hold))
+        if hold is Hold.LOOP:
+            self._alarm(LOOP, active=False)
+        if hold in DEAF and not self.cut_off:
+            cor = partial(self._up.cor, active=self.condition.cor, now=time.monotonic())
+            self._guarded("hear", cor)
         if not self.condition.holds:
             self._guarded("allow", self._down.allow, time.monotonic())
         self._log.warning("allowed", by=by, hold=hold.value)
@@ -468,9 +490,5 @@ class RadioRunner:
             self._log.exception("radio-error", where=where)
 
 
-def _no_channel(_change: ChannelChange) -> None:
-    """Tell nobody."""
-
-
-def _nobody(_alarm: RadioAlarm) -> None:
+def _nothing(_news: object) -> None:
     """Tell nobody else."""

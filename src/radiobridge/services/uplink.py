@@ -26,6 +26,7 @@ from radiobridge.media.opus import OpusEncoder
 from radiobridge.media.signalling import Signal
 from radiobridge.model.voice import FRAME_S, Claim, PcmFrame
 from radiobridge.services.in_band import InBand
+from radiobridge.services.loop_guard import LoopGuard
 from radiobridge.services.outgoing import Outgoing
 
 LAST_FRAME_WAIT_S = 0.03
@@ -64,6 +65,7 @@ class Uplink:
         rate: int,
         ports: UplinkPorts,
         in_band: InBand | None = None,
+        guard: LoopGuard | None = None,
     ) -> None:
         """Tie the parts together; without `in_band`, nothing is listened to but voice."""
         self.level_dbfs = FLOOR_DBFS
@@ -76,6 +78,9 @@ class Uplink:
         self._limiter = limiter
         self._ports = ports
         self._in_band = in_band
+        self._guard = guard
+        self.last_claim: Claim | None = None
+        """The claim of the newest spurt, also once it is over."""
         self._gate = ToneGate(waits=in_band is not None and in_band.settings.ctcss_hz is not None)
         self._spurt: Outgoing | None = None
         self.loud_at = -inf
@@ -117,6 +122,15 @@ class Uplink:
         elif self._end_at is not None:
             self._finish(now)
         self._follow_tone(now)
+        if self._guard is not None:
+            self._watch(self._guard, samples, now)
+
+    def _watch(self, guard: LoopGuard, samples: PcmFrame, now: float) -> None:
+        """Look for a loop in what is heard."""
+        if self._squelch.let_go:
+            guard.let_go(now)
+        elif self._squelch.is_open and guard.hear(samples, now):
+            self._take(self._squelch.doubt(now), now)
 
     def _note_loudness(self, samples: PcmFrame, level: float, now: float) -> None:
         """Note whether anybody is under the carrier, where a carrier alone means nobody."""
@@ -174,6 +188,8 @@ class Uplink:
 
     def cor(self, *, active: bool, now: float) -> None:
         """Take the receiver's carrier state from the interface."""
+        if self._guard is not None:
+            (self._guard.came_on if active else self._guard.went_off)(now)
         self._take(self._squelch.cor(self._gate.cor(active=active, deaf=self._deaf), now), now)
 
     def own_transmission(self, *, keyed: bool, now: float) -> None:
@@ -242,6 +258,8 @@ class Uplink:
     def _squelch_event(self, event: SquelchEvent, now: float) -> None:
         if event is SquelchEvent.OPENED:
             self._end_at = None
+            if self._guard is not None:
+                self._guard.came_on(now)
             if self._spurt is None:
                 self._open(now)
             return
@@ -258,7 +276,7 @@ class Uplink:
         self._refused = spurt is None
         if spurt is None:
             return
-        self._spurt = spurt
+        self._spurt, self.last_claim = spurt, spurt.claim
         self.spurts += 1
         self._last_at = start
         self._encoder.reset()
