@@ -45,14 +45,18 @@ class Silence:
 
 def exchange(world: World, source: Side, phrase: str) -> Exchange:
     """Say a phrase on one side, wait until all is quiet, and measure it on the other."""
+    return heard(world, source, world.say(source, phrase))
+
+
+def heard(world: World, source: Side, said: Said) -> Exchange:
+    """Measure on the other side what was said on one; all of it is over."""
     target = world.other(source)
-    said = world.say(source, phrase)
     measured = measure_phrase(
         world.unit(source).said.samples(),
         world.unit(target).heard.samples(),
         said.start,
         said.end,
-        phrase,
+        said.phrase,
     )
     delay = cor_to_ptt_ms(world.lines, said, source.donor, target.donor)
     return Exchange(said=said, source=source, target=target, measured=measured, cor_to_ptt_ms=delay)

@@ -8,8 +8,16 @@ from typing import Any
 from radiobridge.model.ids import PatchId
 from radiobridge.text import Text
 from radiobridge_sim.agencies import Side
+from radiobridge_sim.demo import broker_step
 from radiobridge_sim.demo.audit_step import audit_verified
-from radiobridge_sim.demo.exchange import AFTER_S, Exchange, Silence, exchange, silence
+from radiobridge_sim.demo.exchange import (
+    AFTER_S,
+    Exchange,
+    Silence,
+    exchange,
+    heard,
+    silence,
+)
 from radiobridge_sim.demo.live import Desk
 from radiobridge_sim.demo.played import Played
 from radiobridge_sim.demo.progress import Progress
@@ -56,6 +64,7 @@ class Story(Played):
             self.reply_heard,
             self.narrowed,
             self.emergency_first,
+            self.broker_killed,
             self.withdrawn_silent,
             self.former_partner_cannot_decrypt,
             self.plan_dropped_silent,
@@ -167,6 +176,23 @@ class Story(Played):
             measured=_alarmed(stages, ranks, heard),
             ok=agreed and all(stages) and first and all(e.measured.whole for e in heard),
         )
+
+    def broker_killed(self) -> StepResult:
+        """The broker that brings the voice first is killed while somebody speaks."""
+        self.progress.doing(Text("a broker is killed", "un courtier est tué"))
+        before = broker_step.carried(self.world, self.canada)
+        said = self._begin_long(self.states)
+        broker = broker_step.kill_carrier(self.world, self.canada, before)
+        in_mid_sentence = self.world.clock.now() < said.end / RATE - LONG_BEFORE_STOP_S
+        self._until(said.end / RATE + AFTER_S)
+        self.world.settle()
+        found = heard(self.world, self.states, said)
+        self.progress.heard(found)
+        self.exchanges.append(found)
+        lost = broker_step.carried(self.world, self.canada).since(before).lost
+        broker.start()
+        self.world.wait_ready()
+        return broker_step.broker_killed(found, lost, in_mid_sentence=in_mid_sentence)
 
     def withdrawn_silent(self) -> StepResult:
         """One side withdraws in mid-sentence, with both brokers cut: silence, at once."""
