@@ -109,6 +109,25 @@ class Broker:
         """Let it go on after `pause`."""
         os.kill(self._pid, signal.SIGCONT)
 
+    def bridge_to(self, other: "Broker") -> None:
+        """Carry everything below `rb/1/` both ways between the two, from their next starts on."""
+        name, password = f"bridge-{self.port}", secrets.token_urlsafe(24)
+        other.admit(name, password)
+        with self._config.open("a") as config:
+            config.write(
+                f"connection {name}\naddress 127.0.0.1:{other.port}\n"
+                f"remote_username {name}\nremote_password {password}\n"
+                "bridge_protocol_version mqttv50\ncleansession true\nnotifications false\n"
+                "restart_timeout 1\nbridge_max_packet_size 0\ntopic rb/1/# both 1\n"
+            )
+
+    def admit(self, name: str, password: str) -> None:
+        """Let somebody write everything below `rb/1/`, as a bridge must, from the next start on."""
+        with (self.folder / "passwords").open("a") as passwords:
+            passwords.write(f"{name}:{_hashed(password)}\n")
+        with (self.folder / "acl").open("a") as acl:
+            acl.write(f"user {name}\ntopic readwrite rb/1/#\n")
+
     def _end(self, how: signal.Signals) -> None:
         guard, self._guard = self._guard, None
         if guard is None:

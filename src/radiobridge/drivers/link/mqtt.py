@@ -170,6 +170,7 @@ class MqttLink:
             "voice_dropped": self._voice_dropped,
             "voice_received": self._voice_received,
             "voice_restarts": self._voice_restarts,
+            "voice_connected": int(self._voice is not None),
             "documents_sent": self._documents_sent,
             "documents_received": self._documents_received,
             "documents_refused": self._documents_refused,
