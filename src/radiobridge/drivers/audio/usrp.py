@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from radiobridge.drivers.audio.heard import HeardAt
 from radiobridge.drivers.audio.ring import PlayRing
 from radiobridge.drivers.interface import settings as read
 from radiobridge.errors import DriverError, RemoteProtocolError
@@ -48,6 +49,7 @@ class UsrpAudio(asyncio.DatagramProtocol):
         self._played_until = 0.0
         self._keyed = False
         self._seq = 0
+        self._heard = HeardAt()
         self.underruns = 0
         self.refused = 0
         """Packets from elsewhere, or that are no USRP."""
@@ -126,7 +128,8 @@ class UsrpAudio(asyncio.DatagramProtocol):
             return
         if self._sink is not None:
             # A copy of our own, since whoever hears it may change it in place.
-            self._sink.audio(np.frombuffer(packet.payload, "<i2").astype(np.int16), monotonic())
+            samples = np.frombuffer(packet.payload, "<i2").astype(np.int16)
+            self._sink.audio(samples, self._heard.at(packet.seq, monotonic()))
 
     def error_received(self, exc: Exception) -> None:
         """Go on: the peer is not there yet, or no longer."""
