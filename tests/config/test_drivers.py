@@ -27,6 +27,7 @@ EVERY_KEY: dict[tuple[Group, str], dict[str, Any]] = {
         "baud": 19200,
         "dead_man": "constant",
         "cor": False,
+        "mute": "!CTS",
         "radio_time_out": "60s",
     },
     (Group.INTERFACES, "usrp"): {"listen": "127.0.0.1:1", "peer": "[::1]:2"},

@@ -89,6 +89,8 @@ class CcdiSettings(Settings):
     """`press`: half-second presses that must be renewed; `constant`: on until told off."""
     cor: bool = True
     """Whether the radio's "RF detected" opens the receiver."""
+    mute: CorLine | None = None
+    """The modem line that carries the radio's mute output: COR with the right tone only."""
     radio_time_out: RadioTimeOut | None = None
     """What the radio's own time-out timer is set to; needed with `constant`."""
 

@@ -63,7 +63,11 @@ def _both_ways(audio: Mapping[str, Any]) -> bool:
 def _check_squelch(radio: RadioConfig, loc: Loc, tree: Node, report: Report) -> None:
     receive, interface = radio.receive, radio.interface
     at = (*loc, "receive", "squelch")
-    senses = {"none": False, "lines": bool(interface.get("cor")), "ccdi": interface.get("cor")}
+    senses = {
+        "none": False,
+        "lines": bool(interface.get("cor")),
+        "ccdi": bool(interface.get("cor") or interface.get("mute")),
+    }
     if (
         receive.squelch is SquelchMode.COR
         and senses.get(interface.get("driver", ""), True) is False

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,47 @@ def test_opening_says_off_first_and_never_keys(
     assert radio.commands == ["f3000", "f041", "f051", "q0"]
     line.close()
     assert history.of("PTT") == []
+
+
+class WithLines:
+    """The pty, and a modem line as a serial adapter has it."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.cts = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+@pytest.mark.parametrize("mute", ["CTS", "!CTS"])
+def test_a_mute_line_is_cor_and_rf_is_not(radio: CcdiRadio, mute: str) -> None:
+    line = driver(radio, mute=mute)
+    line.open()
+    port = WithLines(line._port)
+    port.cts = mute == "!CTS"
+    line._port = port  # type: ignore[assignment]  # a pty has no lines
+    radio.set_cor(active=True)
+    until(lambda: radio.commands[-1] == "q0")
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end:
+        assert list(line.poll()) == []
+    port.cts = not port.cts
+    opened = poll_for(line, CorChanged)
+    port.cts = not port.cts
+    closed = poll_for(line, CorChanged)
+    line.close()
+    assert isinstance(opened, CorChanged)
+    assert isinstance(closed, CorChanged)
+    assert (opened.active, closed.active) == (True, False)
+
+
+def test_a_mute_line_that_cannot_be_read_is_a_failed_device(radio: CcdiRadio) -> None:
+    line = driver(radio, mute="CTS")
+    line.open()
+    with pytest.raises(DriverError, match="CTS cannot be read"):
+        line.poll()
+    line.close()
 
 
 def test_opening_releases_a_press_that_a_killed_keyer_left(

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from radiobridge.drivers.interface.lines import Input, LinesInterface
+from radiobridge.drivers.interface.inputs import Input
+from radiobridge.drivers.interface.lines import LinesInterface
 from radiobridge.drivers.interface.port import UNREAD_BYTES, RemotePort
 from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import CorChanged, KeyAnswer, KeyAnswered, UnkeyCause, Unkeyed

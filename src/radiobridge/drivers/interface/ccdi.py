@@ -11,7 +11,8 @@ ready has queued the request: the press is repeated, at the pace of renewals, un
 
 A line that brings nothing but noise for longer than any message is a failed device.
 
-COR (`cor: true`) is RF detected, not qualified by tone: on a shared channel use VOX or a line.
+COR (`cor: true`) is RF detected, not qualified by tone. On a shared channel wire the radio's mute
+output to a modem line of the same serial port: `mute: CTS` makes that line COR.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from typing import Any, Self
 import serial
 
 from radiobridge.drivers.interface import settings as read
+from radiobridge.drivers.interface.inputs import INPUTS, Input, line_level
 from radiobridge.drivers.interface.port import Port, because, descriptor, failed, open_port
 from radiobridge.errors import ConfigError
 from radiobridge.model.interface import (
@@ -77,15 +79,18 @@ _NOT_OFF = Text(
 
 
 class CcdiInterface:
-    """One radio on one serial line (settings: device, baud, dead_man, cor, radio_time_out)."""
+    """One radio on one serial line (settings: device, baud, dead_man, cor, mute, ...)."""
 
     poll_s = LOCAL_POLL_S
 
-    def __init__(self, device: str, baud: int, *, eighths: int, cor: bool) -> None:
+    def __init__(
+        self, device: str, baud: int, *, eighths: int, cor: bool, mute: Input | None = None
+    ) -> None:
         self._device = device
         self._baud = baud
         self._eighths = eighths
-        self._use_cor = cor
+        self._use_cor = cor and mute is None
+        self._mute = mute
         self._port: Port | None = None
         self._raised: dict[str, float] = {}
         """Alarms that stand, and when each ends."""
@@ -108,12 +113,13 @@ class CcdiInterface:
         self._keyed_at = 0.0
         self._off_refused = False
         self._off_by: float | None = None
+        self._unmuted = False
         self._raised = dict.fromkeys(self._raised, 0.0)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """Build from settings; raises ConfigError."""
-        known = ("device", "baud", "dead_man", "cor", "radio_time_out")
+        known = ("device", "baud", "dead_man", "cor", "mute", "radio_time_out")
         read.no_other_keys(settings, known)
         dead_man = read.choice(settings, "dead_man", ("press", "constant"))
         if dead_man == "constant" and read.radio_time_out(settings) is None:
@@ -129,13 +135,15 @@ class CcdiInterface:
             read.whole(settings, "baud", 28800),
             eighths=PRESS_EIGHTHS if dead_man == "press" else _CONSTANT,
             cor=read.flag(settings, "cor", default=True),
+            mute=Input.named(read.choice(settings, "mute", INPUTS)) if "mute" in settings else None,
         )
 
     def open(self) -> None:
         """Open the line, say PTT off first of all, and wait for the radio's answer."""
         self._reset()
         self._port = open_port(self._device, self._baud, dtr=False, rts=False)
-        self.poll_s = LOCAL_POLL_S if self.fileno() is not None else REMOTE_POLL_S
+        local = self.fileno() is not None and self._mute is None
+        self.poll_s = LOCAL_POLL_S if local else REMOTE_POLL_S
         for command in (ccdi.PTT_OFF, ccdi.PROGRESS_ON, ccdi.CHANNEL_PROGRESS_ON, ccdi.QUERY_MODEL):
             self._write(command)
         if not self._answered(OPEN_S):
@@ -179,6 +187,8 @@ class CcdiInterface:
         if self._asked_at is not None and now - self._asked_at > ANSWER_S:
             raise failed(self._device, _NO_ANSWER)
         self._check_alive(now)
+        if self._mute is not None:
+            self._follow_mute(self._mute, now)
         if self._off_by is not None and now > self._off_by:
             self._off_by = None
             self._raise("ptt-stuck", now, math.inf)
@@ -186,6 +196,21 @@ class CcdiInterface:
             self._end_alarm(kind, now)
         events, self._events = self._events, []
         return events
+
+    def _follow_mute(self, mute: Input, now: float) -> None:
+        """Report what the radio's mute output says: it opens with the right tone only."""
+        if self._port is None:
+            return
+        try:
+            unmuted = line_level(self._port, mute.line) is mute.level
+        except (OSError, ValueError, serial.SerialException) as error:
+            raise failed(
+                self._device,
+                because(f"{mute.line} cannot be read", f"{mute.line} ne peut pas être lue", error),
+            ) from error
+        if unmuted is not self._unmuted:
+            self._unmuted = unmuted
+            self._events.append(CorChanged(active=unmuted, at=now))
 
     def close(self) -> None:
         """Say PTT off and close the line."""

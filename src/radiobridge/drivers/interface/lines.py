@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Self
 import serial
 
 from radiobridge.drivers.interface import settings as read
+from radiobridge.drivers.interface.inputs import INPUTS, Input, line_level
 from radiobridge.drivers.interface.port import Port, RemotePort, because, failed, open_port
 from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import (
@@ -61,20 +62,6 @@ _WIRINGS = {
     "DTR!RTS": PttWiring("DTR", keyed=True, guard="RTS"),
     "RTS!DTR": PttWiring("RTS", keyed=True, guard="DTR"),
 }
-_COR_LINES = ("CTS", "DSR", "DCD", "RI")
-_INPUTS = (*_COR_LINES, *(f"!{line}" for line in _COR_LINES))
-
-
-class Input(NamedTuple):
-    """An input line, and the level at which it says what it is for."""
-
-    line: str
-    level: bool
-
-    @classmethod
-    def named(cls, name: str) -> "Input":
-        """Return `CTS`, or `!CTS` for one that is active low."""
-        return cls(name.removeprefix("!"), not name.startswith("!"))
 
 
 class TrunkInputs(NamedTuple):
@@ -128,7 +115,7 @@ class LinesInterface:
                 "par « radio_time_out »",
             )
         inputs = {
-            key: read.choice(settings, key, _INPUTS)
+            key: read.choice(settings, key, INPUTS)
             for key in ("cor", *TrunkInputs._fields)
             if settings.get(key) is not None
         }
@@ -263,15 +250,7 @@ class LinesInterface:
     def _read_line(self, line: str) -> bool:
         port = self._opened()
         try:
-            match line:
-                case "CTS":
-                    return bool(port.cts)
-                case "DSR":
-                    return bool(port.dsr)
-                case "DCD":
-                    return bool(port.cd)
-                case _:
-                    return bool(port.ri)
+            return line_level(port, line)
         except (OSError, ValueError, serial.SerialException) as error:
             raise failed(
                 self._device, because(f"{line} cannot be read", f"{line} ne peut être lue", error)
