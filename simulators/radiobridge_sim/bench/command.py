@@ -12,7 +12,7 @@ from rich.console import Console
 from radiobridge.cli.words import language, say
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
-from radiobridge_sim.bench import faults_command
+from radiobridge_sim.bench import faults_command, network_command
 from radiobridge_sim.bench.load_commands import add_commands
 from radiobridge_sim.bench.micro import run_micro
 from radiobridge_sim.bench.path import run_path
@@ -41,6 +41,9 @@ class Part(StrEnum):
 bench = typer.Typer(add_completion=False)
 """The command, as the entry point group `radiobridge.commands` has it."""
 
+bench.command(name="networks", help=network_command.HELP, epilog=network_command.EXAMPLE)(
+    network_command.networks
+)
 bench.command(name="faults", help=faults_command.HELP, epilog=faults_command.EXAMPLE)(
     faults_command.run_faults
 )

@@ -94,7 +94,7 @@ CASES = (
     ),
     Case(
         id="delay",
-        name=Text("150 ms of delay", "150 ms de délai"),
+        name=Text("150 ms of delay on each way", "150 ms de délai à chaque trajet"),
         fault=_impaired(Impairment(delay_s=0.15)),
         least_delivered=100.0,
         most_gap_ms=WHOLE_GAP_MS,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from radiobridge.cli.main import WRONG_USE, run_command
 from radiobridge.text import Language
 from radiobridge_sim.bench.impairments import CASES, Case, Fared, impairment_sections
 from radiobridge_sim.bench.report import Figure, all_ok, to_json
@@ -78,3 +79,15 @@ def test_each_case_has_its_own_figures_in_both_languages() -> None:
     assert len(names) == len(set(names)) == 8 * len(CASES)
     assert all(section.title.en != section.title.fr for section in sections)
     assert all_ok(sections)
+
+
+def test_a_network_that_nobody_knows_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["bench", "networks", "--only", "swamp"]) == WRONG_USE
+    told = capsys.readouterr().err
+    assert "swamp" in told
+    assert all(case.id in told for case in CASES)
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["bench", "networks", "--help"]) == 0
+    assert "radiobridge bench networks --only stalls" in capsys.readouterr().out
