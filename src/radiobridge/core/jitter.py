@@ -171,6 +171,9 @@ class JitterBuffer:
     def reset(self) -> None:
         """Forget the spurt; keep the counters and what was learnt of the path."""
         self._arrivals.restart()
+        self._clear()
+
+    def _clear(self) -> None:
         self._state = _State.FILLING
         self._frames: dict[int, bytes] = {}
         self._given_up: deque[int] = deque(maxlen=_REMEMBERED_LOSSES)
@@ -183,6 +186,13 @@ class JitterBuffer:
         self._played = 0
         self._leading = 0
         self._fresh = False
+
+    def again(self) -> None:
+        """Wait for `begin` once more, with what is kept: the spurt goes on after a break."""
+        frames, newest, last = self._frames, self._newest, self._last
+        self._clear()
+        self._frames, self._newest, self._last = frames, newest, last
+        self._next = min(frames, default=None)
 
     def put(self, media_index: int, payload: bytes, now: float) -> None:
         """Take the frame at `media_index` (media time // 960), whatever came before it."""
@@ -268,6 +278,11 @@ class JitterBuffer:
     def alone(self) -> bool:
         """Tell whether the frame just pulled is the first to be played, and nothing follows yet."""
         return self.at_first_frame and not self._frames
+
+    @property
+    def holds_more(self) -> bool:
+        """Tell whether frames wait behind what is missing."""
+        return bool(self._frames)
 
     @property
     def depth_s(self) -> float:

@@ -44,8 +44,8 @@ PAUSE_FRAMES = 5
 belong to the word."""
 
 _OVER = frozenset({PullKind.END, PullKind.GAP})
-"""No more comes: a gap while another spurt waits is an end that was lost, for the floor is not this
-one's any more."""
+"""No more comes: a gap with nothing behind it, while another spurt waits, is an end that was lost,
+for the floor is not this one's any more."""
 
 
 class Playing:
@@ -329,7 +329,7 @@ class Downlink:
             self._voice(frame, "played", now)
         elif kind is PullKind.CONCEAL:
             self._voice(self._decoder.conceal(), "concealed", now)
-        elif kind is PullKind.GAP and not self._waiting:
+        elif kind is PullKind.GAP and (jitter.holds_more or not self._waiting):
             self.counters["gap"] += 1
             self._off_air = False
             self._audio.write(self._silence)
@@ -401,7 +401,7 @@ class Downlink:
                 self._renew_at = None
                 self._line.unkey()
                 if self._current is not None and self._current.begun:
-                    self._forget_current()
+                    self._leave_air(whole_tail=effects == (Action.UNKEY,))
             elif effect is Action.BEGIN_VOICE:
                 if self._current is not None:
                     self._current.begun = True
@@ -410,6 +410,16 @@ class Downlink:
                 self._audio.discard()
             else:
                 self._give_up(claim, effect, now)
+
+    def _leave_air(self, *, whole_tail: bool) -> None:
+        """End the spurt that was played; one that has come back during the tail is played yet."""
+        current = self._current
+        if whole_tail and current is not None and current.jitter.holds_more:
+            current.jitter.again()
+            self._current, current.begun = None, False
+            self._waiting.appendleft(current)
+        else:
+            self._forget_current()
 
     def _give_up(self, claim: Claim | None, why: NotDelivered, now: float) -> None:
         """Leave the spurt, or the rest of it, unplayed on this radio."""
