@@ -1,9 +1,12 @@
 """`radiobridge patch …` against two daemons at work: from a proposal to voice, and to silence."""
 
 import contextlib
+import io
 import signal
 import time
+import wave
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,11 @@ import pytest
 import yaml
 
 from radiobridge.cli.client import call
-from radiobridge.text import Text
+from radiobridge.model.announcement import News
+from radiobridge.text import Language, Text
 from radiobridge_sim.agencies import CBP, OPP, Side, write_plans
 from radiobridge_sim.gateway_status import patch_in_force
+from radiobridge_sim.measure import measure_phrase
 from radiobridge_sim.sound import RATE
 from tests.app.commands import as_json, radiobridge
 from tests.app.figures import Figures
@@ -35,6 +40,9 @@ ANNOUNCED_S = 10.0
 
 SILENT_MS = 100.0
 """From a withdrawal to silence on our own side."""
+
+FOUND = 0.5
+"""Share of a recording that shows that it is this one."""
 
 LOUD = 300
 """A sample beyond this is voice, not the hiss of a carrier."""
@@ -279,6 +287,51 @@ def test_a_test_proves_all_but_the_radio_wave_and_keys_nothing(
 
 
 def test_a_patch_is_announced_on_the_air_of_each_side(apart: River) -> None:
+    with announcing(apart):
+        at = apart.clock.now()
+        apart.expect(ANNOUNCED_S)
+        name = agree(apart)
+        check_announced(apart, at, News.ON)
+        at = apart.clock.now()
+        apart.expect(ANNOUNCED_S)
+        patch(apart, CBP, "withdraw", name)
+        check_announced(apart, at, News.OFF)
+    for side in (OPP, CBP):
+        assert len(apart.events(side, "announced")) >= 2
+
+
+def test_no_announcement_goes_over_anybody(apart: River) -> None:
+    """A handheld talks on CBP's own channel while the patch comes into force."""
+    with announcing(apart):
+        name = propose(apart)
+        seen(apart, CBP, name)
+        at = apart.clock.now()
+        apart.expect(2 * ANNOUNCED_S)
+        said = apart.talk(CBP, "position-en", after_s=ANNOUNCED_S)
+        heard = Text("the handheld to be heard", "portatif entendu")
+        apart.wait_until(lambda: cor(apart, CBP, at), LIMIT_S, heard)
+        patch(apart, CBP, "accept", name)
+        wait_in_force(apart, name)
+        apart.wait_said(said)
+        apart.pause(ANNOUNCED_S / 2)
+        apart.settle()
+        end = said.end / RATE
+        over = [event for event in apart.ptt(CBP, at) if event.value == 1 and event.t < end]
+        assert not over, "keyed while somebody talked on that channel"
+        patch(apart, CBP, "withdraw", name)
+        apart.pause(ANNOUNCED_S / 2)
+        apart.settle()
+
+
+def cor(river: River, side: Side, since: float) -> bool:
+    """Tell whether a donor radio has received somebody since then."""
+    return any(event.t >= since for event in river.lines.events(side.donor, "COR"))
+
+
+@contextlib.contextmanager
+def announcing(river: River) -> Iterator[None]:
+    """Let both sides announce patches meanwhile."""
+
     def told(text: str) -> str:
         config = yaml.safe_load(text)
         for talkgroup in config["talkgroups"].values():
@@ -287,27 +340,34 @@ def test_a_patch_is_announced_on_the_air_of_each_side(apart: River) -> None:
 
     with contextlib.ExitStack() as stack:
         for side in (OPP, CBP):
-            stack.enter_context(apart.edited(side, "talkgroups.yaml", told))
-            apart.reread(side, "configuration-reread")
-        apart.settle()
-        at = apart.clock.now()
-        apart.expect(ANNOUNCED_S)
-        name = agree(apart)
-        check_announced(apart, at)
-        at = apart.clock.now()
-        apart.expect(ANNOUNCED_S)
-        patch(apart, CBP, "withdraw", name)
-        check_announced(apart, at)
-    for side in (OPP, CBP):
-        assert len(apart.events(side, "announced")) >= 2
+            stack.enter_context(river.edited(side, "talkgroups.yaml", told))
+            river.reread(side, "configuration-reread")
+        river.settle()
+        yield
 
 
-def check_announced(river: River, since: float) -> None:
-    """Assert that each side has keyed once, was heard, and unkeyed by itself."""
+def check_announced(river: River, since: float, news: News) -> None:
+    """Assert that each side has keyed once, was heard in its language, and unkeyed by itself."""
     river.wait_keyed(*TAC1, CBP)
     river.wait_unkeyed(*TAC1, CBP)
+    river.settle()
     for side in (*TAC1, CBP):
         changes = [event.value for event in river.ptt(side, since)]
         assert (changes.count(1), changes[-1]) == (1, 0), (side.donor, river.ptt(side, since))
     for side in (OPP, CBP):
         first_sound(river, side, since)
+        (other,) = set(Language) - {side.language}
+        own, foreign = (found(river, side, since, news, one) for one in (side.language, other))
+        assert own >= FOUND > foreign, (side.donor, own, foreign)
+
+
+def found(river: River, side: Side, since: float, news: News, language: Language) -> float:
+    """Return which share of a recorded announcement a side's handheld has heard."""
+    heard = river.unit(side).heard.samples()
+    recording = files("radiobridge") / "speech" / f"patch-{news.value}-{language.value}.wav"
+    with wave.open(io.BytesIO(recording.read_bytes())) as file:
+        clip = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+    start = round(river.ptt(side, since)[0].t * RATE)
+    said = np.zeros(max(len(heard), start + len(clip)), dtype=np.int16)
+    said[start : start + len(clip)] = clip
+    return measure_phrase(said, heard, start, start + len(clip)).found

