@@ -170,6 +170,12 @@ def test_a_disk_that_hangs_stops_new_consents_and_nothing_else(
         at = river.clock.now()
         river.talk(CBP)
         river.wait_keyed(NORTH, SOUTH)
+        asked = river.clock.now()
+        answer = call(river.gateway(OPP).socket, "POST", f"/v1/patches/{river.patch}/withdraw")
+        withdrawn_ms = max(river.unkeyed_ms(side, asked) for side in (NORTH, SOUTH))
+        figures.add("disk hangs", {"withdrawn, ms": withdrawn_ms})
+        assert withdrawn_ms <= SILENT_MS
+        assert answer["durable"] is False
         river.hush(CBP)
         river.settle()
         assert not river.ptt(OPP, at), "inhibited, disk or not"
@@ -181,7 +187,10 @@ def test_a_disk_that_hangs_stops_new_consents_and_nothing_else(
     late = [one for one in entries if one["detail"].get("reason") == "written-too-late"]
     refused = {one["sequence"] for one in said if one["what"] == "word-said"}
     assert {one["detail"]["entry"] for one in late} >= refused, "it is said that it took no effect"
+    withdrawn = [one for one in entries if one["detail"].get("verb") == "withdraw"]
+    assert (withdrawn[-1]["detail"]["patch"], withdrawn[-1]["order"]) == (river.patch, "after")
     call(river.gateway(OPP).socket, "POST", f"/v1/radios/{RADIO}/allow")
+    river.ready()
     river.chirp(CBP)
 
 

@@ -331,6 +331,21 @@ async def test_narrowing_counts_at_once_adds_up_and_is_seen_by_all() -> None:
 
 
 @in_virtual_time
+async def test_a_patch_ends_by_its_time_with_nobody_and_nothing_to_help() -> None:
+    made = await agreed(*TRIO)
+    for site in made.sites.values():
+        site.cut()
+        site.store.failing = site.audit.failing = True
+    await settle(2 * HOUR_MS / 1000 - 1.0)
+    assert made.reasons("river") == {"in-force"}
+    await settle(1.0)
+    assert made.reasons("river") == {"expired"}
+    for site in made.sites.values():
+        assert not any(site.hears(talkgroup) for talkgroup in (TAC1, BORDER, MOUNTED))
+        assert not site.map.remote
+
+
+@in_virtual_time
 async def test_only_our_own_part_can_be_narrowed() -> None:
     made = await agreed()
     for limits in ([{"talkgroup": THEIRS, "access": "none"}], [{"talkgroup": "ca.opp/TAC2"}]):

@@ -11,6 +11,7 @@ from radiobridge.config.times import Moment
 from radiobridge.config.units import written, wrong
 from radiobridge.model.patch import Access, Air, Recording
 from radiobridge.model.voice import MAX_PRIORITY, TalkClass
+from radiobridge.wire.roster import weak_signing_key
 
 KEY_BYTES = 32
 
@@ -52,7 +53,7 @@ def _public_key(value: object) -> bytes:
         key = urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4))
     except ValueError:
         key = b""
-    if len(key) != KEY_BYTES:
+    if len(key) != KEY_BYTES or weak_signing_key(key):
         raise wrong(
             f"this is not an Ed25519 public key (43 characters of base64url); {advice_en}",
             f"ceci n'est pas une clé publique Ed25519 (43 caractères base64url); {advice_fr}",

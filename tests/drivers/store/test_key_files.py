@@ -22,7 +22,7 @@ from radiobridge.drivers.store.key_files import (
 )
 from radiobridge.errors import KeyFileError
 from radiobridge.model.ids import AgencyId, parse_gateway
-from radiobridge.wire.canonical import encode_bytes
+from radiobridge.wire.canonical import decode_bytes, encode_bytes
 from radiobridge.wire.seal import SealContext, seal, unseal
 
 WINDSOR = parse_gateway("ca.opp/windsor")
@@ -115,6 +115,22 @@ def test_a_damaged_file_tells_nothing_of_its_content(
         read_gateway_keys(path)
     assert secret[:8] not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("member", ["signing_key", "hpke_key"])
+def test_a_public_part_that_anybody_could_sign_for_or_nobody_seal_to(
+    folder: Path, member: str
+) -> None:
+    path = folder / "w.pub"
+    write_public(path, create_gateway_keys(folder / "w.keys", WINDSOR).public)
+
+    def weaken(content: dict[str, Any]) -> None:
+        raw = decode_bytes(content[member])
+        content[member] = encode_bytes(raw[:-32] + bytes(32))
+
+    edit(path, weaken)
+    with pytest.raises(KeyFileError, match="bad-key"):
+        read_gateway_public(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 60_000, b"{}"])

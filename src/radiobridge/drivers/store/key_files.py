@@ -29,12 +29,13 @@ from radiobridge.errors import KeyFileError, RemoteProtocolError
 from radiobridge.model.ids import AgencyId, GatewayId, parse_agency, parse_gateway
 from radiobridge.wire.canonical import Body, encode_bytes
 from radiobridge.wire.fields import Fields
-from radiobridge.wire.roster import SIGNING_PUBLIC
+from radiobridge.wire.roster import SIGNING_PUBLIC, weak_signing_key
 from radiobridge.wire.seal import (
     HPKE_PRIVATE,
     HPKE_PUBLIC,
     HpkePrivateKey,
     hpke_private,
+    hpke_public,
     hpke_public_bytes,
 )
 
@@ -178,6 +179,8 @@ def read_gateway_public(path: Path) -> GatewayPublic:
             hpke_key=fields.blob("hpke_key", length=HPKE_PUBLIC),
         )
         fields.done()
+        hpke_public(public.hpke_key)
+        _check_signing(public.signing_key)
     except RemoteProtocolError as error:
         raise _damaged(path, error) from None
     return public
@@ -192,6 +195,7 @@ def read_agency_public(path: Path) -> AgencyPublic:
             agency=fields.parsed("agency", parse_agency) if fields.has("agency") else None,
         )
         fields.done()
+        _check_signing(public.key)
     except RemoteProtocolError as error:
         raise _damaged(path, error) from None
     return public
@@ -250,6 +254,12 @@ def _object(path: Path, content: bytes) -> Body:
 
 def _kind(body: Mapping[str, object]) -> object:
     return body.get("radiobridge")
+
+
+def _check_signing(key: bytes) -> None:
+    """Refuse a key for which anybody could sign."""
+    if weak_signing_key(key):
+        raise RemoteProtocolError("bad-key", "of low order")
 
 
 def _damaged(path: Path, error: RemoteProtocolError) -> KeyFileError:
