@@ -305,7 +305,7 @@ def test_no_announcement_goes_over_anybody(apart: River) -> None:
     with announcing(apart):
         name = propose(apart)
         seen(apart, CBP, name)
-        at = apart.clock.now()
+        at, told = apart.clock.now(), len(announcements(apart, CBP))
         apart.expect(2 * ANNOUNCED_S)
         said = apart.talk(CBP, "position-en", after_s=ANNOUNCED_S)
         heard = Text("the handheld to be heard", "portatif entendu")
@@ -313,14 +313,20 @@ def test_no_announcement_goes_over_anybody(apart: River) -> None:
         patch(apart, CBP, "accept", name)
         wait_in_force(apart, name)
         apart.wait_said(said)
-        apart.pause(ANNOUNCED_S / 2)
+        waited = Text("the announcement to be made or dropped", "annonce faite ou abandonnée")
+        apart.wait_until(lambda: len(announcements(apart, CBP)) > told, LIMIT_S, waited)
+        apart.wait_unkeyed(*TAC1, CBP)
         apart.settle()
         end = said.end / RATE
         over = [event for event in apart.ptt(CBP, at) if event.value == 1 and event.t < end]
         assert not over, "keyed while somebody talked on that channel"
-        patch(apart, CBP, "withdraw", name)
-        apart.pause(ANNOUNCED_S / 2)
-        apart.settle()
+    for side in (OPP, CBP):
+        apart.reread(side, "configuration-reread")
+
+
+def announcements(river: River, side: Side) -> list[str]:
+    """Return what has become of announcements at a side until now."""
+    return river.events(side, "announced") + river.events(side, "announcement-dropped")
 
 
 def cor(river: River, side: Side, since: float) -> bool:
