@@ -21,7 +21,7 @@ OVER_S = 6.0
 NOTICED_S = 0.8
 """When a far radio has not been keyed this long after a call, nothing comes of it."""
 
-REACTION_S = 0.3
+REACTION_S = 0.5
 """Nobody answers sooner than this after a call has ended."""
 
 

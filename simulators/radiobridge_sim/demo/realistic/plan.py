@@ -78,7 +78,7 @@ class Plan:
 def make_plan(minutes: float, seed: int) -> Plan:
     """Return what happens in `minutes`; the same seed always has the same plan."""
     draw = random.Random(seed)
-    calls = max(4, round(60.0 * minutes * TALK_SHARE / CALL_S))
+    calls = max(2, round(60.0 * minutes * TALK_SHARE / CALL_S))
     strikes = max(1, round(60.0 * minutes * (1.0 - TALK_SHARE) / FAULT_S))
     return Plan(seed=seed, calls=_calls(draw, calls), strikes=_strikes(draw, strikes))
 

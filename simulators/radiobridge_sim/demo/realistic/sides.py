@@ -38,7 +38,7 @@ def _hill() -> Side:
             hang_s=HANG_S, ctcss_hz=CTCSS_HZ, input_ctcss_hz=CTCSS_HZ, tone_in_hang=True
         ),
         settings={
-            "receive": {"ctcss": CTCSS_HZ, "cor_delay": "250ms", "quiet": "500ms"},
+            "receive": {"ctcss": CTCSS_HZ, "quiet": "700ms", "settling": "250ms"},
             "transmit": {"lead_in": "150ms", "tail": "60ms"},
         },
     )

@@ -26,7 +26,7 @@ def test_calls_take_turns_and_some_come_within_the_hang(minutes: float) -> None:
     plan = make_plan(minutes, 1)
     times = [call.at_s for call in plan.calls]
     assert times == sorted(times)
-    assert len(plan.calls) >= 4
+    assert len(plan.calls) >= 2
     assert plan.strikes
     assert times[-1] <= len(times) * CALL_S
     gaps = [late - early for early, late in itertools.pairwise(times)]
