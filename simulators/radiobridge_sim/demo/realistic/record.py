@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from radiobridge.cli.audit_view import csv_lines
+from radiobridge.cli.audit_view import as_json, csv_lines, print_entry
 from radiobridge.drivers.store.audit_file import read_log
 from radiobridge.errors import RadioBridgeError
 from radiobridge.text import Language, Text
@@ -21,6 +21,9 @@ from radiobridge_sim.trunked import Trunk
 from radiobridge_sim.world import World
 
 TRACE = "trace.svg"
+
+CONSENT = frozenset({"word-said", "word-heard", "patch-in-force", "patch-over"})
+"""What of an audit log tells who agreed to what, from when to when."""
 
 
 def write_record(
@@ -39,6 +42,17 @@ def write_record(
         if log.exists():
             sheet = out / f"{str(side.gateway).replace('/', '-')}.audit.csv"
             sheet.write_text("".join(csv_lines(read_log(log))), encoding="utf-8")
+
+
+def show_sheets(story: RealisticStory) -> None:
+    """Show who agreed and who withdrew, from both audit logs; the gateways have ended."""
+    progress = story.progress
+    for side in story.world.sides:
+        name = str(side.gateway)
+        progress.note(Text(f"Audit sheet of {name}", f"Feuille d'audit de {name}"), "bold")
+        for record in read_log(story.world.home(side) / "state" / AUDIT_FILE):
+            if as_json(record).get("what") in CONSENT:
+                print_entry(record, progress.language, progress.console, full=False)
 
 
 def figures(story: RealisticStory) -> dict[str, Any]:

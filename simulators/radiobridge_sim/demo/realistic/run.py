@@ -9,7 +9,7 @@ from radiobridge_sim import stage
 from radiobridge_sim.demo.outcome import Told
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.realistic.plan import make_plan
-from radiobridge_sim.demo.realistic.record import write_record
+from radiobridge_sim.demo.realistic.record import show_sheets, write_record
 from radiobridge_sim.demo.realistic.sides import realistic_sides
 from radiobridge_sim.demo.realistic.story import RealisticStory
 from radiobridge_sim.network import Network
@@ -43,6 +43,7 @@ def run_realistic(
             world.stop_gateways()
             world.pause(0.5)
             story.finish()
+            show_sheets(story)
             told = Told.WHOLE
         except RadioBridgeError as error:
             failure = error
