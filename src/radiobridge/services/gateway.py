@@ -224,8 +224,10 @@ class Gateway:
 
     def _partner(self, change: GatewayPresence | None) -> None:
         if change is not None:
-            event = "partner-online" if change.online else "partner-lost"
-            log.warning(event, partner=str(change.gateway))
+            if change.online:
+                log.info("partner-online", partner=str(change.gateway))
+            else:
+                log.warning("partner-lost", partner=str(change.gateway))
 
     def told(self, event: FloorEvent) -> None:
         """Tell the others who talks here, for display and record."""
