@@ -180,11 +180,13 @@ async def test_confirming_needs_log_and_disk() -> None:
     windsor = made["windsor"]
     windsor.store.failing = True
     assert windsor.heads is not None
-    with pytest.raises(CommandError, match="not confirmed"):
+    with pytest.raises(CommandError, match=r"not confirmed.*disk is full") as caught:
         await windsor.heads.confirm(BY)
+    assert "le disque est plein" in caught.value.text.fr
     windsor.store.failing, windsor.audit.failing = False, True
-    with pytest.raises(CommandError, match="not confirmed"):
+    with pytest.raises(CommandError, match=r"not confirmed.*log cannot be written") as caught:
         await windsor.heads.confirm(BY)
+    assert "le journal ne peut être écrit" in caught.value.text.fr
     assert windsor.reason("river") == "state-unconfirmed"
 
 

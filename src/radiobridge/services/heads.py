@@ -26,6 +26,7 @@ from radiobridge.services.intake import Intake
 from radiobridge.services.papers import Papers
 from radiobridge.services.tasks import Tasks
 from radiobridge.spi import StateStore
+from radiobridge.text import Text
 from radiobridge.wire.documents import Document
 from radiobridge.wire.topics import TopicKind, head_topic, parse_topic
 from radiobridge.wire.words import MAX_VERSIONS, Head
@@ -44,6 +45,8 @@ _SURE_S = 0.005
 
 STORE_S = 2.0
 """A disk that takes longer does not stop heads; the next start then asks to be confirmed."""
+
+_HANGS = Text("the disk does not answer", "le disque ne répond pas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +114,10 @@ class Heads:
             async with asyncio.timeout(STORE_S):
                 await self._store.put(MARKER_KEY, str(self._papers.next_version()))
         except (StoreError, TimeoutError) as error:
+            why = error.text if isinstance(error, StoreError) else _HANGS
             raise CommandError(
-                f"the state is not confirmed: it cannot be stored ({error})",
-                f"l'état n'est pas confirmé : il ne peut être enregistré ({error})",
+                f"the state is not confirmed: it cannot be stored ({why.en})",
+                f"l'état n'est pas confirmé : il ne peut être enregistré ({why.fr})",
             ) from error
         self._trust.confirm(by)
         self._settle()

@@ -107,9 +107,10 @@ def read_log(path: Path) -> Iterator[Record]:
                 yield _record(*row)
                 read += 1
     except OSError as error:
+        why = reason_of(error)
         raise StoreError(
-            f"the audit log {path} cannot be read: {error}",
-            f"le journal {path} ne peut être lu: {error}",
+            f"the audit log {path} cannot be read: {why.en}",
+            f"le journal {path} ne peut être lu: {why.fr}",
         ) from error
     except sqlite3.Error as error:
         if read:
