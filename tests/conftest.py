@@ -17,8 +17,13 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-_NEVER_AGAIN = ("test_keys_nothing_unasked", "test_gateway_dies", "test_watchdog")
-"""A transmitter keyed unasked, or a keyer that does not let go: at once or not at all."""
+_NEVER_AGAIN = (
+    "test_keys_nothing_unasked",
+    "test_gateway_dies",
+    "test_watchdog",
+    "test_gateway_kill",
+)
+"""A transmitter keyed unasked, a keyer that does not let go, a nonce used twice: never once."""
 
 
 @pytest.hookimpl(tryfirst=True)
