@@ -262,6 +262,34 @@ async def test_stuck_voice_does_not_hold_up_documents(make_link: MakeLink, broke
         await talker.close()
 
 
+async def test_a_link_that_lost_its_voice_only_brings_all_documents_again(
+    make_link: MakeLink, broker: Broker
+) -> None:
+    with Network() as network:
+        route = network.route(broker.port)
+        talker, listener = make_link(WINDSOR, url=route.url), make_link(DETROIT, url=route.url)
+        here, there = Sink(WINDSOR), Sink(DETROIT)
+        listener.want_voice(VOICES)
+        listener.want_documents(DOCUMENTS)
+        talker.publish_document(here.topic("patch/p1"), b"word")
+        await up(talker, here)
+        await up(listener, there)
+        await there.until(lambda: there.newest(here.topic("patch/p1")) == b"word")
+        control = listener.stats()["connects"]
+        await there.until(lambda: there.newest(PRESENCE) is not None)
+        there.documents.clear()
+        route.swallow()
+        for _ in range(20):
+            talker.publish_voice(VOICE, b"lost")
+            listener.publish_voice(f"rb/1/{DETROIT}/voice/BORDER", b"lost")
+            await asyncio.sleep(0.01)
+        route.heal()  # resets what lost bytes: the voice connections
+        await there.until(lambda: bool(there.downs) and there.ups == 2)
+        assert listener.stats()["connects"] == control
+        await there.until(lambda: there.newest(here.topic("patch/p1")) == b"word")
+        await there.until(lambda: there.newest(PRESENCE) is not None)
+
+
 async def test_stuck_documents_do_not_hold_up_voice(make_link: MakeLink, broker: Broker) -> None:
     with Network() as network:
         route = network.route(broker.port)

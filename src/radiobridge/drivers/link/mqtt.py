@@ -87,6 +87,7 @@ class MqttLink:
         self._restarting = False
 
         self._filters: frozenset[str] = frozenset()
+        self._ask_again = False
         self._documents: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=_NOTICES)
@@ -223,6 +224,10 @@ class MqttLink:
         if self._up == _HALVES and not self._reported_up and self._sink is not None:
             self._reported_up, self._last_reason = True, None
             self._sink.link_up(self.name)
+            # With the link, what it had brought was forgotten; a control connection that held
+            # meanwhile would bring none of it again.
+            self._ask_again = half == "voice" and self._losses > 0
+            self._work.set()
 
     def _half_down(self, half: str, reason: Text) -> None:
         self._up.discard(half)
@@ -303,9 +308,12 @@ class MqttLink:
         """Subscribe, publish everything of ours, say that we are online, then what comes."""
         self._notices.clear()
         self._mark_all()
+        self._ask_again = False
         subscribed: frozenset[str] = frozenset()
         while True:
             self._work.clear()
+            if self._ask_again:
+                self._ask_again, subscribed = False, frozenset()
             subscribed = await self._subscribe(client, subscribed)
             await self._flush(client)
             if "control" not in self._up:
