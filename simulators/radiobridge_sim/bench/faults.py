@@ -13,8 +13,9 @@ from typing import Any
 
 from radiobridge.text import Text
 from radiobridge_sim.agencies import Side
-from radiobridge_sim.bench.stand import Outcome, Stand
+from radiobridge_sim.bench.stand import LONG, Outcome, Stand
 from radiobridge_sim.network import Route
+from radiobridge_sim.sound import RATE
 from radiobridge_sim.trunked import TrunkedSettings
 from radiobridge_sim.weather import Impairment
 
@@ -218,7 +219,7 @@ def _keying() -> tuple[Fault, ...]:
 
 def _manners() -> tuple[Fault, ...]:
     def denied(stand: Stand) -> Outcome:
-        _, at = stand.talk_into(lambda: None, keyed=False)
+        at = stand.world.begin(stand.near, LONG).start / RATE
         stand.wait(lambda: bool(_denied(stand, at)), _ANSWER)
         said_no = _denied(stand, at)[0]
         return Outcome(told_ms=stand.told_ms(stand.near, _not_delivered, said_no))
@@ -241,7 +242,7 @@ def _manners() -> tuple[Fault, ...]:
             name=Text("a trunked system denies each call", "un réseau refuse chaque appel"),
             run=denied,
             limits=Outcome(told_ms=200.0),
-            trunked=TrunkedSettings(grant_s=(3.0, 3.5), queued_share=0.0, denied_share=1.0),
+            trunked=TrunkedSettings(grant_s=(0.5, 1.5), queued_share=0.0, denied_share=1.0),
         ),
     )
 

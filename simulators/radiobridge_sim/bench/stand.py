@@ -28,6 +28,9 @@ LONG, SHORT = "long-en", "radio-check-en"
 INTO_S = 2.0
 """How far into the phrase something breaks."""
 
+LATEST = 3 * RATE
+"""A call that waits in the queue of a trunked system is heard so much later."""
+
 LIMIT_S = 60.0
 KNOCK_S = 0.005
 """How often a status is asked for when its time is measured."""
@@ -78,11 +81,10 @@ class Stand:
 
     # -- what a phrase does ------------------------------------------------------------------
 
-    def talk_into(self, break_it: Callable[[], None], *, keyed: bool = True) -> tuple[Said, float]:
+    def talk_into(self, break_it: Callable[[], None]) -> tuple[Said, float]:
         """Begin a long phrase, break something in the midst of it; return when that was."""
         said = self.world.begin(self.near, LONG)
-        if keyed:
-            self.wait(self.keyed, Text("PTT on", "PTT actif"))
+        self.wait(self.keyed, Text("PTT on", "PTT actif"))
         middle = said.start / RATE + INTO_S
         self.wait(
             lambda: self.world.clock.now() >= middle,
@@ -134,7 +136,9 @@ class Stand:
     def measured(self, said: Said) -> PhraseMeasure:
         """Return what the far handheld heard of it."""
         mouth, ear = self.world.unit(self.near).said, self.world.unit(self.far).heard
-        return measure_phrase(mouth.samples(), ear.samples(), said.start, said.end, said.phrase)
+        return measure_phrase(
+            mouth.samples(), ear.samples(), said.start, said.end, said.phrase, LATEST
+        )
 
     # -- what can be seen --------------------------------------------------------------------
 
