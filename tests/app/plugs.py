@@ -42,6 +42,8 @@ class Plug:
     """Somebody turns the channel knob, on a radio that reports its channel."""
     press: Callable[[], None] = lambda: None
     """Somebody presses the donor radio's own emergency switch, where it has one."""
+    ccdi: CcdiRadio | None = None
+    """The device itself, where it is one that speaks CCDI."""
 
     @property
     def radio(self) -> DonorRadio:
@@ -82,6 +84,7 @@ def _ccdi(radio: DonorRadio, sound: dict[str, Any], link: Path) -> Plug:
         plug_in=device.appear,
         turn=device.set_channel,
         press=partial(device.emergency, active=True),
+        ccdi=device,
     )
 
 

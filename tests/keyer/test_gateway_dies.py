@@ -46,7 +46,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(devices: Radios, mode: str = "renew") -> AsyncIterator[Gateway]:
+async def gateway(
+    devices: Radios, mode: str = "renew", *, terminal: bool = False
+) -> AsyncIterator[Gateway]:
+    """Run a gateway as a service does, or as one job of a terminal."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -55,7 +58,8 @@ async def gateway(devices: Radios, mode: str = "renew") -> AsyncIterator[Gateway
         mode,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        process_group=0,
+        start_new_session=not terminal,
+        process_group=0 if terminal else None,
     )
     try:
         assert process.stdout is not None
@@ -193,7 +197,7 @@ async def test_a_stopped_keyer_is_killed_by_its_guard_when_the_gateway_cannot(
 
 async def test_a_gateway_stopped_from_its_terminal_is_unkeyed_by_the_lease(devices: Radios) -> None:
     """Ctrl-Z stops a whole process group, but not the keyer in it."""
-    async with gateway(devices) as process:
+    async with gateway(devices, terminal=True) as process:
         at = time.monotonic()
         os.killpg(process.process.pid, signal.SIGTSTP)
         for radio in ALL:

@@ -57,6 +57,8 @@ class CcdiRadio:
         self._progress = False
         self.path = ""
         """The device: the link, or the pty itself."""
+        self.tty = ""
+        """The pty itself."""
         self.inhibited = False
         """Refuse to transmit, as outside its trunking system."""
         self.mute = False
@@ -99,21 +101,31 @@ class CcdiRadio:
         os.eventfd_write(self._wake, 1)  # a thread that polls the pty keeps it open
 
     def appear(self) -> None:
-        """Plug the cable in again."""
+        """Plug the cable in again; behind a link, the device has another name then."""
         with self._lock:
             if self._fds is not None:
                 return
-            master, slave = os.openpty()
+            master, slave = self._pty()
             tty.setraw(slave, termios.TCSANOW)
             os.set_blocking(master, False)
             self._fds = (master, slave)
             self._line.clear()
-            self.path = os.ttyname(slave)
+            self.path = self.tty = os.ttyname(slave)
             if self._link is not None:
                 self._link.unlink(missing_ok=True)
                 self._link.symlink_to(self.path)
                 self.path = str(self._link)
         os.eventfd_write(self._wake, 1)
+
+    def _pty(self) -> tuple[int, int]:
+        pair = os.openpty()
+        if self._link is None or os.ttyname(pair[1]) != self.tty:
+            return pair
+        try:
+            return os.openpty()
+        finally:
+            for fd in pair:
+                os.close(fd)
 
     @property
     def ptt(self) -> bool:
