@@ -11,7 +11,7 @@ from radiobridge_sim.phrases import load_phrases
 from radiobridge_sim.sound import FRAME, RATE, Pcm
 
 PHRASES = {name: phrase.samples() for name, phrase in load_phrases().items()}
-SHORT = sorted(name for name, samples in PHRASES.items() if len(samples) < 2.6 * RATE)
+SHORT = sorted(name for name, samples in PHRASES.items() if 1.3 < len(samples) / RATE < 2.6)
 
 
 def coded(samples: Pcm) -> Pcm:
@@ -56,7 +56,9 @@ def test_a_recording_that_is_played_again_is_none(name: str) -> None:
 
 
 def test_other_words_are_none() -> None:
-    found, repeats = heard(*PHRASES.values(), *reversed(PHRASES.values()), gap=4000)
+    names = ("call-en", "reply-fr", "position-en", "long-en", "radio-check-en", "still-there-fr")
+    spurts = [PHRASES[name] for name in names]
+    found, repeats = heard(*spurts, *reversed(spurts[:-1]), gap=4000)
     assert (found, repeats) == ([], False)
 
 

@@ -21,7 +21,9 @@ def cut(world: AirWorld) -> list[str]:
     return [name for name, radio in radios.items() if radio.runner.cut_off]
 
 
-@pytest.mark.parametrize("phrase", ["radio-check-fr", "dont-shoot-en", "ne-tirez-pas-fr"])
+@pytest.mark.parametrize(
+    "phrase", ["radio-check-fr", "dont-shoot-en", "ne-tirez-pas-fr", "ne-tirez-pas-bref-fr"]
+)
 def test_two_donors_on_one_channel(phrase: str) -> None:
     """Without the guard, what was said goes round for ever."""
 

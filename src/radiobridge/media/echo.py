@@ -17,7 +17,7 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from radiobridge.media.filters import Samples
@@ -199,9 +199,17 @@ class EchoFinder:
 
 def _scores(centred: Floats, rows: Floats) -> Floats:
     """Return how well each stretch of `rows` matches: shape (len(rows) - 49,), oldest first."""
-    windows = sliding_window_view(rows, _WINDOW, axis=0)
-    apart = windows - windows.mean(axis=2, keepdims=True)
-    norm = np.sqrt(np.einsum("ibn,ibn->i", apart, apart)) * np.sqrt((centred * centred).sum())
-    products = np.tensordot(apart, centred.T, axes=((1, 2), (0, 1)))
-    scores: Floats = (products / np.maximum(norm, 1.0)).astype(np.float32)
+    single = np.ascontiguousarray(rows @ centred.T)
+    down, right = single.strides
+    along = as_strided(single, (len(rows) - _WINDOW + 1, _WINDOW), (down, down + right))
+    energy = _sums((rows * rows).sum(axis=1)) - (_sums(rows) ** 2).sum(axis=1) / _WINDOW
+    norm = np.sqrt(np.maximum(energy, 0.0) * float((centred * centred).sum()))
+    scores: Floats = (along.sum(axis=1) / np.maximum(norm, 1.0)).astype(np.float32)
     return scores
+
+
+def _sums(values: Floats) -> NDArray[np.float64]:
+    """Return the sums of each 50 values in a row, along the first axis."""
+    total = np.cumsum(values, axis=0, dtype=np.float64)
+    total[_WINDOW:] -= total[:-_WINDOW].copy()
+    return total[_WINDOW - 1 :]
