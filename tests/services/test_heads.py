@@ -157,6 +157,36 @@ async def test_our_own_withdrawal_comes_back_from_any_broker() -> None:
 
 
 @in_virtual_time
+async def test_our_own_withdrawal_counts_also_when_a_broker_brings_it_last() -> None:
+    made = await agreed()
+    topic = "rb/1/ca.opp/windsor/patch/river"
+    retained, windsor = made.brokers[0].retained, made["windsor"]
+    accepted = retained[topic]
+    await windsor.narrow("river", limits=[{"talkgroup": OURS, "access": "listen"}])
+    await settle()
+    narrowed = retained[topic]
+    await windsor.withdraw("river")
+    await settle()
+    withdrawn, retained[topic] = retained[topic], accepted
+    await restart(windsor, FakeStore())
+    assert windsor.heads is not None
+    await windsor.heads.confirm(BY)
+    await settle(2.0)
+    # It has said again what the first broker served; now another one brings what it does not know.
+    windsor.control.document(topic, narrowed, "b1")
+    await settle()
+    assert windsor.state("river")["narrowed_by"] == ["ca.opp"]
+    windsor.control.document(topic, withdrawn, "b1")
+    assert windsor.reason("river") == "withdrawn"
+    assert not windsor.hears(BORDER)
+    await settle()
+    assert '"withdraw"' in windsor.store.values["word/river"]
+    assert retained[topic] not in (accepted, narrowed, withdrawn), "said again"
+    await restart(windsor)
+    assert windsor.reason("river") == "withdrawn"
+
+
+@in_virtual_time
 async def test_what_was_accepted_by_command_comes_back_too_but_waits_to_be_confirmed() -> None:
     made = await agreed()
     await restart(made["windsor"], FakeStore())

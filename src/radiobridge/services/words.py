@@ -241,9 +241,14 @@ class OwnWords:
             self._said[word.patch] = _Said(word, frozenset(), version)
 
     def recall(self, word: PatchWord, version: int, expires_ms: int) -> None:
-        """Take a word of ours that came back from a broker, and that the disk has forgotten."""
+        """Take a word of ours that came back from a broker, and that the disk may have forgotten.
+
+        What took away counts whenever it comes, also after we have said something newer: another
+        broker may have served an older word first.
+        """
         known = self._said.get(word.patch)
         if known is not None and known.version >= version:
+            self._recall_old(known.word, word, version, expires_ms)
             return
         log.warning("word-recalled", patch=str(word.patch), verb=word.verb.value)
         self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
@@ -254,6 +259,20 @@ class OwnWords:
             adopted = _adopted(word.terms, Origin("recalled"))
             self._tasks.spawn(self._put(*adopted, lambda: True))
         self._tasks.spawn(self._persist(word, version, expires_ms))
+        self._ports.refresh()
+
+    def _recall_old(
+        self, newest: PatchWord, word: PatchWord, version: int, expires_ms: int
+    ) -> None:
+        """Take an older word of ours: a withdrawal is for good, restrictions never come off."""
+        if word == newest or word.verb is Verb.ACCEPT or newest.verb is Verb.WITHDRAW:
+            return
+        self._patches.word(self._me, word, version=version, expires_ms=expires_ms)
+        if word.verb is Verb.WITHDRAW:
+            log.warning("word-recalled", patch=str(word.patch), verb=word.verb.value)
+            self._auditor.word_said(word, source="recalled")
+            self._say(word, gives=False)
+        # A restriction is in what we owe now, and said again with it.
         self._ports.refresh()
 
     def forget(self, patches: tuple[PatchId, ...]) -> None:
