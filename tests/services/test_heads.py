@@ -1,8 +1,5 @@
 """State without rollback: old disks, brokers that serve old documents, and who settles it."""
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from radiobridge.errors import CommandError
@@ -11,54 +8,20 @@ from tests.services.consent_world import (
     BORDER,
     BY,
     PAIR,
-    ConsentWorld,
-    Site,
     settle,
 )
 from tests.services.fakes import FakeBroker, FakeStore
+from tests.services.guarded_world import (
+    OURS,
+    THEIRS,
+    WITH_SIBLING,
+    agreed,
+    copy,
+    guarded,
+    restart,
+    status,
+)
 from tests.services.virtual_time import in_virtual_time
-from tests.wire.people import HOUR_MS
-
-OURS, THEIRS = "ca.opp/TAC1", "us.cbp/BORDER"
-WITH_SIBLING = (*PAIR, "ca.opp/sarnia")
-
-
-async def guarded(*names: str, brokers: int = 1, simulation: bool = True) -> ConsentWorld:
-    made = ConsentWorld(*names, brokers=brokers)
-    for site in made.sites.values():
-        site.guarded, site.simulation = True, simulation
-    await made.start()
-    await settle(3.0)
-    return made
-
-
-async def agreed(*names: str, brokers: int = 1, patch: str = "river") -> ConsentWorld:
-    made = await guarded(*(names or PAIR), brokers=brokers)
-    await made["windsor"].propose(patch, OURS, THEIRS)
-    await settle()
-    await made["detroit"].accept(patch)
-    await settle()
-    assert made.reasons(patch) == {"in-force"}
-    return made
-
-
-def copy(store: FakeStore) -> FakeStore:
-    return FakeStore(store.values)
-
-
-def status(site: Site) -> dict[str, Any]:
-    assert site.heads is not None
-    return site.heads.status(site.bridge.now_ms())
-
-
-async def restart(site: Site, store: FakeStore | None = None, seconds: float = 3.0) -> None:
-    """Start again with another disk, or the same."""
-    site.stop()
-    if store is not None:
-        site.store = store
-    await site.start()
-    await settle(seconds)
-
 
 # A disk as it was left
 
@@ -417,103 +380,3 @@ async def test_heads_say_what_we_have_said_ourselves() -> None:
     assert not [topic for topic in known if topic.endswith("/head") or "/presence/" in topic]
     assert status(windsor)["withheld"] == []
     assert list(status(windsor)["heads"]) == ["us.cbp/detroit"]
-
-
-# Bridge time
-
-
-@in_virtual_time
-async def test_an_unsynchronised_clock_parts_from_all_and_a_synchronised_one_joins_again() -> None:
-    made = await agreed()
-    windsor = made["windsor"]
-    windsor.clock.is_synchronised = False
-    await settle(2.0)
-    windsor.control.refresh()
-    assert windsor.reason("river") == "clock-unsynchronised"
-    assert not windsor.hears(BORDER)
-    assert made["detroit"].reason("river") == "in-force"
-    windsor.clock.is_synchronised = True
-    await settle(2.0)
-    windsor.control.refresh()
-    assert windsor.reason("river") == "in-force"
-
-
-@pytest.mark.parametrize("step_ms", [HOUR_MS, -HOUR_MS])
-@in_virtual_time
-async def test_a_step_of_an_hour_moves_no_window_and_parts_until_it_is_undone(step_ms: int) -> None:
-    made = await agreed()
-    windsor = made["windsor"]
-    before_ms, began = windsor.bridge.now_ms(), asyncio.get_running_loop().time()
-    windsor.clock.ahead_ms = step_ms
-    await settle(10.0)
-    windsor.control.refresh()
-    passed_ms = round((asyncio.get_running_loop().time() - began) * 1000)
-    assert abs(windsor.bridge.now_ms() - before_ms - passed_ms) <= 10
-    assert windsor.reason("river") == "clock-unsynchronised"
-    windsor.clock.ahead_ms = 0
-    await settle(2.0)
-    windsor.control.refresh()
-    assert windsor.reason("river") == "in-force"
-
-
-@in_virtual_time
-async def test_over_a_restart_bridge_time_never_goes_back() -> None:
-    made = await agreed()
-    windsor = made["windsor"]
-    await settle(30.0)
-    before_ms = windsor.bridge.now_ms()
-    windsor.clock.ahead_ms = -HOUR_MS
-    await restart(windsor)
-    assert windsor.bridge.now_ms() > before_ms - 10_000
-    assert windsor.reason("river") == "clock-unsynchronised"
-    assert windsor.control.status()[0]["end_ms"] - before_ms < 2 * HOUR_MS
-
-
-def misled(site: Site) -> bool:
-    """Ask anew: mypy believes that a property stays as it was."""
-    return site.bridge.misled
-
-
-@in_virtual_time
-async def test_a_battery_clock_that_is_ahead_costs_no_withdrawal_and_gives_nothing() -> None:
-    made = await agreed()
-    windsor = made["windsor"]
-    await windsor.withdraw("river")
-    await windsor.propose("lake", OURS, THEIRS, for_ms=HOUR_MS)
-    await settle()
-    await made["detroit"].accept("lake")
-    await settle()
-    kept = dict(windsor.store.values)
-    windsor.clock.is_synchronised, windsor.clock.ahead_ms = False, 30 * 24 * HOUR_MS
-    lake = made.brokers[0].retained["rb/1/ca.opp/windsor/patch/lake"]
-    await restart(windsor, seconds=10.0)
-    windsor.control.refresh()
-    assert not windsor.hears(BORDER)
-    assert made.brokers[0].retained["rb/1/ca.opp/windsor/patch/lake"] == lake
-    for key in ("word/lake", "adopted/lake", "heard/us.cbp/detroit/lake"):
-        assert windsor.store.values[key] == kept[key]
-    assert '"withdraw"' in windsor.store.values["word/river"]
-    windsor.clock.is_synchronised, windsor.clock.ahead_ms = True, 0
-    await settle(2.0)
-    assert misled(windsor)
-    # What the gateway does by itself then.
-    await restart(windsor)
-    assert not misled(windsor)
-    assert windsor.reason("river") == "withdrawn"
-    assert windsor.reason("lake") == "in-force"
-
-
-@in_virtual_time
-async def test_a_machine_without_a_battery_clock_joins_once_it_has_the_time() -> None:
-    made = await agreed()
-    windsor = made["windsor"]
-    windsor.clock.is_synchronised = False
-    windsor.clock.ahead_ms = -1_700_000_000_000
-    await restart(windsor)
-    # By its own clock the patch is half a century ahead.
-    assert windsor.reason("river") == "not-yet"
-    assert not windsor.hears(BORDER)
-    windsor.clock.ahead_ms, windsor.clock.is_synchronised = 0, True
-    await settle(2.0)
-    windsor.control.refresh()
-    assert windsor.reason("river") == "in-force"
