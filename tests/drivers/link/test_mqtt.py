@@ -247,6 +247,25 @@ async def test_what_stays_unsent_is_a_backlog_also_when_it_is_small(
     assert broker.pid
 
 
+async def test_a_short_queue_that_stands_is_a_backlog_too(
+    make_link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talker, _, _, _ = await pair(make_link)
+    voice = talker._voice
+    assert voice is not None
+    now, unsent = 1000.0, 1025
+    monkeypatch.setattr("radiobridge.drivers.link.voice_connection.monotonic", lambda: now)
+    monkeypatch.setattr(voice, "unsent", lambda: unsent)
+    for _ in range(26):
+        assert talker.publish_voice(VOICE, b"x")
+        now += 0.02
+    assert not talker.publish_voice(VOICE, b"x")
+    unsent = 1024
+    assert talker.publish_voice(VOICE, b"x")
+    unsent = 1025
+    assert talker.publish_voice(VOICE, b"x")
+
+
 async def test_stuck_voice_does_not_hold_up_documents(make_link: MakeLink, broker: Broker) -> None:
     with Network() as network:
         route = network.route(broker.port)

@@ -35,6 +35,11 @@ _MOMENT_S = 0.1
 MAX_BURST = 16 * MAX_UNSENT
 """Above this even a burst is dropped."""
 
+STANDING = 1024
+_STANDING_S = 0.5
+"""A queue that never gets shorter than this for so long is a backlog too, however short: on a way
+too narrow for the voice, 4 KiB are a second of delay."""
+
 MAX_PACKET = 4096
 """The broker keeps larger packets from us: a voice packet is at most 2048 bytes."""
 
@@ -66,6 +71,7 @@ class VoiceConnection:
         self._descriptor = -1
         self._count = array("i", [0])
         self._full_since = inf
+        self._standing_since = inf
         self._granted = asyncio.Event()
         self.lost = asyncio.Event()
         self.reason: Text = reasons.closed(settings.address)
@@ -131,8 +137,8 @@ class VoiceConnection:
         if transport is None or transport.is_closing():
             return False
         unsent = self.unsent()
-        if unsent <= MAX_UNSENT:
-            self._full_since = inf
+        if unsent <= STANDING:
+            self._full_since = self._standing_since = inf
         elif self._backlog(unsent):
             return False
         self._client.publish(topic, payload)
@@ -140,6 +146,12 @@ class VoiceConnection:
 
     def _backlog(self, unsent: int) -> bool:
         now = monotonic()
+        self._standing_since = min(self._standing_since, now)
+        if now - self._standing_since > _STANDING_S:
+            return True
+        if unsent <= MAX_UNSENT:
+            self._full_since = inf
+            return False
         self._full_since = min(self._full_since, now)
         return unsent > MAX_BURST or now - self._full_since > _MOMENT_S
 
