@@ -3,17 +3,22 @@
 import asyncio
 import os
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from radiobridge.core.squelch import SquelchSettings
 from radiobridge.core.transmit import TransmitSettings
+from radiobridge.model.voice import TalkClass
+from radiobridge_sim.handheld import Handheld
 from radiobridge_sim.radio import DonorSettings, Keying
 from radiobridge_sim.repeater import RepeaterSettings
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.trunked import Trunk, TrunkedSettings
-from tests.services.air_world import AirLine, AirWorld, Post, assert_whole
+from tests.services.air_world import PHRASES, AirLine, AirWorld, Post, assert_whole
 from tests.services.virtual_time import in_virtual_time, now
+from tests.services.voices import CLAIM, spurt
 
 NIGHTLY = os.environ.get("RADIOBRIDGE_NIGHTLY") == "1"
 EXCHANGES = 200 if NIGHTLY else 30
@@ -151,4 +156,51 @@ async def test_a_denial_is_told_in_the_moment_it_is_known() -> None:
     assert why.reason.value == "denied"
     assert claim is not None
     assert claim.talkgroup == world.tac1.runner.talkgroup
+    await world.stop()
+
+
+@pytest.mark.parametrize(("tone_hz", "loud"), [(141.3, True), (None, True), (141.3, False)])
+def test_who_is_off_tone_is_not_heard_and_not_keyed_over(
+    tone_hz: float | None, *, loud: bool
+) -> None:
+    """A stranger's carrier without a voice is as good as a repeater's hang."""
+
+    @in_virtual_time
+    async def run() -> None:
+        post = behind_a_repeater(150_000_000, tone_in_hang=True, gated=True, courtesy=False)
+        stranger = Handheld("stranger", hz=post.hz, ctcss_hz=tone_hz)
+        world = AirWorld(post, SIMPLEX, stranger)
+        await world.start()
+        await asyncio.sleep(1.0)
+        words = PHRASES["long-en"] if loud else np.zeros(len(PHRASES["long-en"]), np.int16)
+        stranger.say("off tone", words, step=world.air.step + 1)
+        await asyncio.sleep(2.0)
+        assert world.keyed("border") == [], "off-tone traffic has crossed"
+        await world.say("border", "radio-check-en", 1.0)
+        if loud:
+            assert world.keyed("tac1") == []
+            assert [why.reason.value for _, _, why in world.windsor.failed] == ["busy"]
+        else:
+            assert len(world.keyed("tac1")) == 1
+        await asyncio.sleep(8.0)
+        assert world.keyed("border") == []
+        await world.say("border", "radio-check-en", 1.0)
+        assert len(world.keyed("tac1")) == (1 if loud else 2)
+        await world.stop()
+
+    run()
+
+
+@in_virtual_time
+async def test_an_emergency_goes_out_over_a_busy_channel() -> None:
+    world = AirWorld(SIMPLEX, Post(hz=151_000_000))
+    await world.start()
+    talker = Handheld("local", hz=SIMPLEX.hz)
+    world.air.units.append(talker)
+    talker.say("local", PHRASES["long-en"], step=world.air.step + 1)
+    await asyncio.sleep(1.0)
+    urgent = replace(CLAIM, talk_class=TalkClass.EMERGENCY)
+    world.tac1.runner.play(urgent, spurt(20, of=urgent)[0], now())
+    await asyncio.sleep(0.1)
+    assert len(world.keyed("tac1")) == 1
     await world.stop()
