@@ -216,8 +216,14 @@ class Emergency:
             log.error("alarm-not-raised", radio=str(cause.radio), error=str(error))  # noqa: TRY400
 
     def heard(self, topic: Topic, document: Document) -> None:
-        """Take a document on an alarm or an ack topic. Raises RemoteProtocolError."""
+        """Take a document on an alarm or an ack topic. Raises RemoteProtocolError.
+
+        One of our own is news only where the disk has forgotten it.
+        """
         sender, header = topic.gateway, document.header
+        known = self._documents.said(header.topic)
+        if known is not None and known.version >= header.version:
+            return
         body = self._papers.opened(document, sender)
         if topic.kind is TopicKind.ALARM:
             self._alarms.heard_alarm(sender, Alarm.from_body(body, topic.name, sender), header)

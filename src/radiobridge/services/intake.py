@@ -37,7 +37,7 @@ log = structlog.get_logger()
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
-_OWN = frozenset({TopicKind.HEAD, TopicKind.PATCH, TopicKind.KEY})
+_OWN = frozenset({TopicKind.HEAD, TopicKind.PATCH, TopicKind.KEY, TopicKind.ALARM, TopicKind.ACK})
 """Kinds of our own that are looked at when a broker brings them back."""
 
 _SAY_S = 1.0
@@ -297,6 +297,9 @@ class Intake:
         elif header.expires_ms <= now_ms:
             if self._bridge.synchronised and self._papers.versions.get(topic, 0) <= header.version:
                 self._papers.clear(topic)
+        elif parsed.kind in (TopicKind.ALARM, TopicKind.ACK):
+            if self._papers.versions.get(topic, 0) < header.version:
+                self.ports.emergency(parsed, document)
         elif parsed.kind is TopicKind.PATCH:
             self._book.offer(document, now_ms)
             if self._papers.versions.get(topic, 0) < header.version:
