@@ -38,6 +38,8 @@ each time."""
 
 FOUND = 0.75
 FAULTS_MS = 200.0
+LOST_MS = 1000.0
+"""A card that stops to work is shown in the status within that time (issue 4, F)."""
 
 
 class Studio(World):
@@ -157,6 +159,37 @@ def test_what_is_said_passes_through_the_sound_card(
             figures.add("mouth to ear, ms", {"median": lags[len(lags) // 2]})
             return
     pytest.fail(f"not heard whole in {ATTEMPTS} attempts")
+
+
+def test_a_card_that_stands_still_while_it_hears_is_lost_and_sends_the_rest(
+    studio: Studio, figures: Figures
+) -> None:
+    """COR stays open all the while, and says nothing new when the card is back."""
+    studio.settle()
+    said = studio.begin(CARD, "long-en")
+    keyed = Text("PTT on", "PTT actif")
+    studio.wait_until(lambda: studio.radio(CBP).busy, LIMIT_S, keyed)
+    studio.pause(0.5)
+    at = studio.clock.now()
+    studio.pulse.stop()
+    try:
+        studio.wait_card("lost")
+        shown_ms = 1000.0 * (studio.clock.now() - at)
+    finally:
+        studio.pulse.go_on()
+    figures.add("shown as lost, ms", {"soundcard": shown_ms})
+    assert shown_ms <= LOST_MS
+    studio.wait_card("up")
+    studio.wait_until(lambda: len(ptt(studio, CBP, at)) >= 2, LIMIT_S, keyed)
+    assert ptt(studio, CBP, at)[:2] == [0, 1]
+    assert studio.clock.now() < said.end / RATE
+    studio.unit(CARD).hush()
+    studio.settle()
+    assert ptt(studio, CBP, at)[-1] == 0
+
+
+def ptt(studio: Studio, side: Side, since: float) -> list[int]:
+    return [e.value for e in studio.lines.events(side.donor, "PTT") if e.t > since]
 
 
 def test_a_card_that_is_pulled_while_it_plays_unkeys_and_comes_back(studio: Studio) -> None:

@@ -62,6 +62,37 @@ class PulseServer:
                 raise RuntimeError((self._folder / "pulse.log").read_text())
             time.sleep(0.02)
 
+    def stop(self) -> None:
+        """Let it stand still, with everything open."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it run again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def control(self, *command: str) -> str:
+        """Run pactl; return what it says."""
+        done = subprocess.run(
+            ["pactl", *command],
+            env=os.environ | dict(self.environment),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def plug_in(self, radio: str) -> None:
+        """Make one sink again that was unplugged; PulseAudio gives it another number."""
+        self.control("load-module", "module-null-sink", f"sink_name={radio}", "rate=48000")
+
+    def unplug(self, radio: str) -> None:
+        """Take one sink away."""
+        for line in self.control("list", "short", "modules").splitlines():
+            if f"sink_name={radio} " in line:
+                self.control("unload-module", line.split()[0])
+
     def kill(self) -> None:
         """End it at once, as when the card is pulled."""
         process, self._process = self._process, None

@@ -158,6 +158,68 @@ async def test_a_card_that_vanishes_is_lost_and_opens_again_when_it_is_back(
     await card.close()
 
 
+LOST_S = 1.0
+"""A card that is gone, or works no more, is told within that time (issue 4, F)."""
+
+
+@pytest.mark.real
+async def test_a_card_that_gives_sound_and_takes_none_is_lost_and_opens_again(
+    pulse: PulseServer,
+) -> None:
+    """One that does neither is tried on a whole gateway (`tests/app/test_soundcard.py`)."""
+    card = SoundCard(source="radio1", output="radio2", rate=8000)
+    sink = await hearing(card)
+    at = monotonic()
+    pulse.control("suspend-sink", "radio2", "1")
+    await sink.until(lambda: bool(sink.lost))
+    assert monotonic() - at <= LOST_S
+    await card.close()
+    pulse.control("suspend-sink", "radio2", "0")
+    await opens_again(card)
+
+
+@pytest.mark.real
+async def test_a_card_that_is_unplugged_and_plugged_in_again(pulse: PulseServer) -> None:
+    """It has another number then; the driver goes by its name.
+
+    There is no other: PulseAudio would move the streams to it.
+    """
+    pulse.unplug("radio2")
+    card = SoundCard(source="radio1", output="radio1", rate=8000)
+    sink = await hearing(card)
+    before = pulse.control("list", "short", "sinks")
+    at = monotonic()
+    pulse.unplug("radio1")
+    await sink.until(lambda: bool(sink.lost))
+    assert monotonic() - at <= LOST_S
+    await card.close()
+    pulse.plug_in("radio1")
+    assert pulse.control("list", "short", "sinks") != before
+    await opens_again(card)
+
+
+async def hearing(card: SoundCard) -> Sink:
+    """Open a card, as often as it takes: a busy PulseAudio may wake it too late."""
+    while not await hears(card, sink := Sink()):
+        await card.close()
+    return sink
+
+
+async def hears(card: SoundCard, sink: Sink) -> bool:
+    await card.open(sink)
+    await sink.until(lambda: len(sink.frames) > 25 or bool(sink.lost))
+    return not sink.lost
+
+
+async def opens_again(card: SoundCard) -> None:
+    sink = await hearing(card)
+    before = len(sink.frames)
+    card.write(tone(8000, 1)[0])
+    await sink.until(lambda: len(sink.frames) > before + 5)
+    assert not sink.lost
+    await card.close()
+
+
 @pytest.mark.real
 async def test_a_name_that_no_card_has_lists_those_there_are(pulse: PulseServer) -> None:
     del pulse
@@ -185,6 +247,16 @@ def test_a_name_or_a_part_of_it_finds_the_card(wanted: str, index: int) -> None:
 def test_a_path_finds_the_card_whatever_its_number() -> None:
     assert find_device(CARDS, "/dev/snd/controlC1", "max_input_channels") == 1
     assert find_device(CARDS, "/dev/snd/pcmC2D0c", "max_input_channels") == 2
+
+
+def test_a_path_that_points_to_another_number_after_a_reboot_finds_the_same_card(
+    tmp_path: Path,
+) -> None:
+    by_id = tmp_path / "usb-C-Media_USB_Audio-00"
+    for number in (1, 2):
+        by_id.unlink(missing_ok=True)
+        by_id.symlink_to(f"/dev/snd/controlC{number}")
+        assert find_device(CARDS, str(by_id), "max_input_channels") == number
 
 
 @pytest.mark.parametrize("wanted", ["USB Audio", "HDMI", "nothing", "/dev/snd/controlC7"])

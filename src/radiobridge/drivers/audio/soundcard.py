@@ -2,8 +2,8 @@
 
 The card's callbacks run in that process; here, frames come and go as packets on a socket, without
 a thread and without waiting. What the process cannot hand over for 500 ms is dropped, oldest
-first. No sound from the card for 1.5 s, or the end of the process, is a lost device: the owner
-closes it and opens it again.
+first. No sound from the card for 0.7 s, none taken by it for as long, or the end of the process, is
+a lost device: the owner closes it and opens it again.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from radiobridge.drivers.audio.ring import LIMIT_S, SAMPLE_BYTES
-from radiobridge.drivers.audio.soundcard_process import PACKET, STATUS
+from radiobridge.drivers.audio.soundcard_process import FIRST_S, PACKET, SILENT_S, STATUS
 from radiobridge.drivers.interface import settings as read
 from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.voice import FRAME_S, RADIO_RATES, PcmFrame
@@ -28,10 +28,6 @@ from radiobridge.text import Text
 
 DEFAULT_LATENCY_S = 0.02
 _OPEN_S = 10.0
-_FIRST_S = 5.0
-"""Until the first sound: PulseAudio may take 2 s to wake a sink."""
-
-_SILENT_S = 1.5
 _END_S = 1.0
 _HEAD = 1 + STATUS.size
 
@@ -96,10 +92,10 @@ class SoundCard:
             raise
         self._link, self._sink = ours, sink
         self._written = self._taken = 0
-        self._queued_then_s, self._heard_at = 0.0, monotonic() + _FIRST_S - _SILENT_S
+        self._queued_then_s, self._heard_at = 0.0, monotonic() + FIRST_S - SILENT_S
         loop = asyncio.get_running_loop()
         loop.add_reader(ours.fileno(), self._readable)
-        self._watch = loop.call_later(_FIRST_S, self._look)
+        self._watch = loop.call_later(SILENT_S, self._look)
 
     def write(self, samples: PcmFrame) -> None:
         """See AudioDevice."""
@@ -184,11 +180,12 @@ class SoundCard:
 
     def _look(self) -> None:
         silent_s = monotonic() - self._heard_at
-        if silent_s > _SILENT_S:
+        if silent_s > SILENT_S:
             self._lost(Text("the sound card went silent", "la carte son ne donne plus rien"))
         else:
             loop = asyncio.get_running_loop()
-            self._watch = loop.call_later(_SILENT_S - silent_s + FRAME_S, self._look)
+            left_s = SILENT_S - max(0.0, silent_s)
+            self._watch = loop.call_later(left_s + FRAME_S, self._look)
 
     def _lost(self, reason: Text) -> None:
         sink = self._sink

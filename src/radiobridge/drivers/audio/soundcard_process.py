@@ -7,6 +7,8 @@ docs/decisions/0005-sound-card-process.md. Ends when its socket closes.
 Packets on the socket (SOCK_SEQPACKET), first byte says what:
 to us `P` + 20 ms to play, `D` discard; from us `O` open, `F` + JSON failed (then we end),
 `A` + `STATUS` + 20 ms heard. PCM is s16, mono, in the machine's order.
+
+A card that gives nothing is noticed by the gateway; one that gives sound but takes none ends us.
 """
 
 import json
@@ -28,6 +30,13 @@ STATUS = struct.Struct("=dIIIII")
 and held by the device (both µs); underruns; overruns."""
 
 PACKET = 65_536
+_ENDED, _TAKES_NOTHING = 3, 4
+FIRST_S = 5.0
+"""Until the first sound: PulseAudio may take 2 s to wake a sink."""
+
+SILENT_S = 0.7
+"""A card that gives or takes no sound for so long is lost."""
+
 _END_S = 0.1
 """A ring that stays dry for so long was at the end of a spurt, not in the middle."""
 
@@ -44,6 +53,7 @@ class Card:
         self._taken = self._underruns = self._lost = 0
         self._dry_since: float | None = -math.inf
         self._play_at = math.inf
+        self._plays_by = math.inf
         self._lead_s: float = 0.4 * settings["latency"]
         self._output_s = 0.0
         devices = list(portaudio.query_devices())
@@ -68,6 +78,7 @@ class Card:
 
     def start(self) -> None:
         """Start both streams."""
+        self._plays_by = time.monotonic() + FIRST_S
         self._output.start()
         self._input.start()
 
@@ -82,6 +93,7 @@ class Card:
 
     def _play(self, out: Any, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401  cffi
         size = frames * SAMPLE_BYTES
+        self._plays_by = time.monotonic() + SILENT_S
         pcm = self._ring.pull(size) if self._primed() else b""
         out[: len(pcm)] = pcm
         if len(pcm) < size:
@@ -112,6 +124,8 @@ class Card:
     def _hear(self, pcm: Any, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401, ARG002  cffi
         # PortAudio's inputBufferAdcTime is no help: through PulseAudio it is off by 100 ms.
         now = time.monotonic()
+        if now > self._plays_by:
+            os._exit(_TAKES_NOTHING)
         self._lost += bool(status.input_overflow)
         self._heard += pcm
         while len(self._heard) >= self._frame_bytes:
@@ -140,11 +154,11 @@ class Card:
 def find_device(devices: Sequence[Mapping[str, Any]], wanted: str, channels: str) -> int:
     """Return the index of the one device that `wanted` names; raise DriverError.
 
-    A path below /dev/snd (by-path, by-id) names a card whatever its number; else the whole name
+    A path (below /dev/snd: by-path, by-id) names a card whatever its number; else the whole name
     or a part of it, ignoring case. Never a guess: two that fit are an error.
     """
     usable: dict[int, str] = {d["index"]: str(d["name"]) for d in devices if d[channels] > 0}
-    part = _hardware_name(wanted) if wanted.startswith("/dev/") else wanted
+    part = _hardware_name(wanted) if wanted.startswith("/") else wanted
     exact = [index for index, name in usable.items() if name == part]
     found = exact or [i for i, name in usable.items() if part.casefold() in name.casefold()]
     if len(found) == 1:
@@ -175,7 +189,7 @@ def _sane(latency_s: float) -> float:
 
 def _finished() -> NoReturn:
     """End with the stream: the gateway sees the socket close."""
-    os._exit(3)
+    os._exit(_ENDED)
 
 
 def _portaudio() -> Any:  # noqa: ANN401  untyped library
