@@ -7,7 +7,7 @@ from radiobridge_sim.demo.exchange import Silence
 from radiobridge_sim.demo.realistic.calls import Called
 from radiobridge_sim.demo.realistic.judge import LENGTH_MS, LEVEL_DB, Keys
 from radiobridge_sim.demo.realistic.plan import HARMLESS
-from radiobridge_sim.demo.realistic.strikes import LIMITS_MS, WORDS, Struck
+from radiobridge_sim.demo.realistic.strikes import WORDS, Struck
 from radiobridge_sim.demo.report import StepResult
 from radiobridge_sim.measure import percentile
 
@@ -127,10 +127,9 @@ def _calls(calls: Sequence[Called], whole: int) -> Text:
 def _promise(struck: Struck) -> Text:
     if struck.strike.fault in HARMLESS:
         return Text("the carrier stays, nothing is missing", "la porteuse reste, rien ne manque")
-    limit = LIMITS_MS[struck.strike.fault]
     return Text(
-        f"carrier down within {limit:.0f} ms, not up again",
-        f"porteuse coupée en {limit:.0f} ms, pas remise",
+        f"carrier down within {struck.limit_ms:.0f} ms, not up again",
+        f"porteuse coupée en {struck.limit_ms:.0f} ms, pas remise",
     )
 
 

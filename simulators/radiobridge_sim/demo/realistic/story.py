@@ -32,7 +32,7 @@ AGAIN_S = 1.2
 CARRIER_S = 4.0
 """Longest wait for a carrier: grant and queue."""
 
-DOWN_S = 3.0
+DOWN_S = 4.0
 PAUSE_S = 3.0
 """Between two calls, for as long as somebody wants to listen."""
 

@@ -20,7 +20,8 @@ PRESS_MS = 520.0
 """A press of the CCDI radio ends by itself after 500 ms of its own clock."""
 
 NETWORK_MS = 1500.0
-"""No voice comes any more: `hold` (800 ms), what was on its way, and the tail."""
+"""No voice comes any more: `hold` (800 ms), what was on its way, and the tail. What waited for a
+grant or in a queue is played first."""
 
 LIMITS_MS = {
     Fault.GATEWAY_KILLED: PROCESS_MS,
@@ -31,7 +32,7 @@ LIMITS_MS = {
     Fault.DEVICE_UNPLUGGED: PRESS_MS,
     Fault.LINKS_DEAD: NETWORK_MS,
 }
-"""From the fault to carrier down."""
+"""From the fault to carrier down, of a radio that is not trunked."""
 
 WORDS = {
     Fault.GATEWAY_KILLED: Text("gateway killed (kill -9)", "passerelle tuée (kill -9)"),
@@ -76,8 +77,15 @@ class Struck:
         """Tell whether the carrier did what it should, and the voice too."""
         if self.strike.fault in HARMLESS:
             return self.verdict is not None and self.verdict.measured.whole and not self.again
-        limit = LIMITS_MS[self.strike.fault]
-        return self.down_ms is not None and self.down_ms <= limit and not self.again
+        return self.down_ms is not None and self.down_ms <= self.limit_ms and not self.again
+
+    @property
+    def limit_ms(self) -> float:
+        """Return within what time the carrier has to be down."""
+        limit, trunked = LIMITS_MS[self.strike.fault], self.side.trunked
+        if self.strike.fault is not Fault.LINKS_DEAD or trunked is None:
+            return limit
+        return limit + 1000.0 * (trunked.grant_s[1] + trunked.queue_s[1])
 
 
 class Breaker:

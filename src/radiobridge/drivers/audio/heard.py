@@ -7,8 +7,9 @@ before it were lost, and silence would stand in speech for each.
 
 from radiobridge.model.voice import FRAME_S
 
-LATE_S = 0.1
-"""What is later than this has begun anew."""
+LATE_S = 0.2
+"""What is later than this has begun anew. A busy machine holds an event loop up for 0.1 s at times;
+a preroll holds 0.25 s at least."""
 
 _FOLLOWS = 0.02
 """Share of the lateness that is believed: the peer's clock is not ours."""

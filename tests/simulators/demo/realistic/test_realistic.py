@@ -20,7 +20,8 @@ ACROSS = {"opp-12": "cbp-7", "cbp-7": "opp-12"}
 STILL = {"silent-before-consent", "withdrawn-silent", "no-false-key", "audit-verified"}
 """What holds however busy the machine is; a call may suffer on one that is."""
 
-SEED = 2
+SEED = 9
+"""The gateway behind the repeater is killed."""
 
 
 @pytest.mark.real
@@ -41,6 +42,7 @@ def play(folder: Path) -> None:
     steps = {step["id"]: step["ok"] for step in report["steps"]}
     plan = make_plan(0.2, SEED)
     faults = [f"fault-{strike.fault.value}" for strike in plan.strikes]
+    assert faults == ["fault-gateway-killed"]
     assert set(steps) == STILL | {"calls-whole", *faults}, story.text()
     assert all(steps[step] for step in STILL), story.text()
     assert status == (0 if report["ok"] else 1)

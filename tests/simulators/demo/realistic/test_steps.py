@@ -11,6 +11,7 @@ from radiobridge_sim.demo.realistic import steps
 from radiobridge_sim.demo.realistic.calls import PHRASES, Called
 from radiobridge_sim.demo.realistic.judge import Keys, judge
 from radiobridge_sim.demo.realistic.plan import Fault, Strike
+from radiobridge_sim.demo.realistic.sides import realistic_sides
 from radiobridge_sim.demo.realistic.strikes import Struck
 from radiobridge_sim.handheld import Said
 from tests.simulators.test_measure import START, Speech, make
@@ -76,6 +77,15 @@ def test_a_carrier_that_is_down_in_time_and_a_bridge_that_comes_back_hold(whole:
 )
 def test_a_fault_that_is_not_survived_does_not_hold(whole: Called, wrong: Struck) -> None:
     assert not steps.fault(wrong, [whole, whole]).ok
+
+
+def test_what_waited_for_a_grant_may_be_said_first() -> None:
+    trunked = realistic_sides(1)[1]
+    late = replace(struck(Fault.LINKS_DEAD), down_ms=2900.0)
+    assert not late.held
+    assert replace(late, side=trunked).held
+    assert not replace(late, side=trunked, down_ms=3001.0).held
+    assert not replace(struck(), side=trunked, down_ms=501.0).held
 
 
 def test_a_call_that_is_damaged_afterwards_does_not_hold(whole: Called, clipped: Called) -> None:
