@@ -35,7 +35,7 @@ from tests.crash.seed import chance
 pytestmark = pytest.mark.real
 
 NIGHTLY = os.environ.get("RADIOBRIDGE_NIGHTLY") == "1"
-KILLS = int(os.environ.get("RADIOBRIDGE_KILLS") or (110 if NIGHTLY else 9))
+KILLS = int(os.environ.get("RADIOBRIDGE_KILLS") or (110 if NIGHTLY else 8))
 EARLY = 0.3
 """The share of lives that end while the gateway starts, before it answers anybody."""
 

@@ -47,6 +47,16 @@ class FloodResult:
     cpus: int
 
 
+def run_calm(crowd: Crowd, seconds: float, doing: Callable[[Text], None]) -> Voice:
+    """Let `crowd` talk as long without a flood: what else the machine does is seen here too."""
+    doing(Text(f"no garbage, {seconds:.0f} s", f"aucun parasite, {seconds:.0f} s"))
+    before = mark(crowd)
+    crowd.talk()
+    crowd.pause(seconds)
+    crowd.hush()
+    return voice_between(crowd, before, mark(crowd))
+
+
 def run_flood(
     crowd: Crowd, target: Target, seconds: float, doing: Callable[[Text], None]
 ) -> FloodResult:

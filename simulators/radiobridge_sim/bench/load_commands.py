@@ -12,8 +12,8 @@ from radiobridge.cli.words import language, say
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
 from radiobridge_sim.bench.crowd import Crowd
-from radiobridge_sim.bench.flood import PAIRS, RATE, Target, run_flood
-from radiobridge_sim.bench.load_sections import flood_section, soak_sections
+from radiobridge_sim.bench.flood import PAIRS, RATE, Target, run_calm, run_flood
+from radiobridge_sim.bench.load_sections import calm_section, flood_section, soak_sections
 from radiobridge_sim.bench.report import Section, all_ok
 from radiobridge_sim.bench.soak import run_soak
 from radiobridge_sim.bench.tell import tell
@@ -113,7 +113,9 @@ def flood(
             crowd.start(doing)
             crowd.agree()
             targets = list(Target) if only is None else [only]
-            return [flood_section(run_flood(crowd, one, seconds, doing)) for one in targets]
+            calm = calm_section(run_calm(crowd, seconds, doing))
+            floods = [run_flood(crowd, one, seconds, doing) for one in targets]
+            return [calm, *map(flood_section, floods)]
         finally:
             stage.ignore_signals()
             crowd.stop()

@@ -1,5 +1,7 @@
 """What a soak and a flood came to, as figures with their targets."""
 
+from dataclasses import replace
+
 from radiobridge.text import Text
 from radiobridge_sim.bench.flood import FloodResult, Target
 from radiobridge_sim.bench.path import Lateness
@@ -24,6 +26,14 @@ def soak_sections(result: SoakResult) -> list[Section]:
         Section(title=title, figures=(*_voice("soak", result.voice, LATE_PERCENT), *late)),
         *(_holding(one) for one in result.holdings),
     ]
+
+
+def calm_section(voice: Voice) -> Section:
+    """Return what became of the voice without a flood, on the same machine just before."""
+    return Section(
+        title=Text("without a flood", "sans inondation"),
+        figures=tuple(replace(one, limit=None) for one in _voice("flood.none", voice, 0.0)),
+    )
 
 
 def flood_section(result: FloodResult) -> Section:
