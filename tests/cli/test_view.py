@@ -232,3 +232,18 @@ def test_a_process_without_file_handles_says_so_and_what_to_do() -> None:
     assert "none is left; raise LimitNOFILE" in shown(status, Language.EN)
     assert "il n'en reste aucun" in shown(status, Language.FR)
     assert "LimitNOFILE" not in shown({**STATUS, "process": {"error": None}}, Language.EN)
+
+
+def test_what_was_refused_is_shown_by_reason_and_nothing_while_there_is_none() -> None:
+    counters = {"document-bad-signature": 3, "document-bad-body": 1, "late": 7, "document-old": 0}
+    shown = {lang: StringIO() for lang in Language}
+    for language, out in shown.items():
+        console = Console(file=out, width=200)
+        print_status({**STATUS, "counters": counters}, language, console)
+    english = shown[Language.EN].getvalue()
+    assert "refused since the start: document-bad-body 1, document-bad-signature 3" in english
+    assert "refusé depuis le démarrage" in shown[Language.FR].getvalue()
+    assert "late 7" not in english
+    quiet = StringIO()
+    print_status({**STATUS, "counters": {"late": 7}}, Language.EN, Console(file=quiet, width=200))
+    assert "refused" not in quiet.getvalue().replace("connection refused", "")

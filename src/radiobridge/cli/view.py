@@ -17,6 +17,9 @@ Json: TypeAlias = Mapping[str, Any]
 _MS_FROM = 10_000_000_000
 """A time above this is in ms since 1970, below it in s (year 2286)."""
 
+_REFUSED = ("document-", "roster-entry-", "alarm-unproven")
+"""Counters of what partners or brokers sent, and should not have."""
+
 
 def print_status(status: Json, language: Language, console: Console | None = None) -> None:
     """Print all of a gateway's status."""
@@ -161,6 +164,12 @@ def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
         link, topic = plain(one.get("link"), language), plain(one.get("topic"), language)
         text = Text(f"{link} has only an old {topic}", f"{link} n'a qu'un ancien {topic}")
         yield Styled(text.to(language), style="yellow")
+    counters = status.get("counters")
+    if isinstance(counters, Mapping) and (refused := _refused(counters, language)):
+        text = Text(
+            f"refused since the start: {refused}", f"refusé depuis le démarrage : {refused}"
+        )
+        yield Styled(text.to(language), style="yellow")
     audit = status.get("audit")
     if isinstance(audit, Mapping) and audit.get("error"):
         reason = plain(audit["error"], language)
@@ -177,6 +186,15 @@ def _state_notes(status: Json, language: Language) -> Iterator[Styled]:
         who = plain(stopped["stopped_by"], language)
         text = Text(f"ALL TRANSMITTERS STOPPED by {who}", f"TOUS LES ÉMETTEURS COUPÉS par {who}")
         yield Styled(text.to(language), style="bold red")
+
+
+def _refused(counters: Json, language: Language) -> str:
+    """Return what came from outside and was refused: `document-bad-signature 3`."""
+    return ", ".join(
+        f"{plain(name, language)} {count}"
+        for name, count in sorted(counters.items())
+        if str(name).startswith(_REFUSED) and isinstance(count, int) and count > 0
+    )
 
 
 def _radio_notes(rows: Iterable[Json], language: Language) -> Iterator[Styled]:
