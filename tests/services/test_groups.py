@@ -12,7 +12,7 @@ from radiobridge.core.squelch import Squelch
 from radiobridge.core.transmit import AbortReason
 from radiobridge.model.ids import RadioName, TalkgroupId, parse_gateway
 from radiobridge.model.voice import Claim, TalkClass
-from radiobridge.services.groups import MUTE_AFTER_S, SIBLING_S, GroupFloor
+from radiobridge.services.groups import MUTE_AFTER_S, MUTE_LONGEST_S, SIBLING_S, GroupFloor
 from radiobridge.services.radio import RadioRunner
 from tests.services.radios import COR, make_timer
 from tests.services.virtual_time import START_S, in_virtual_time, now
@@ -130,13 +130,46 @@ async def test_an_answer_before_the_mute_is_over_keeps_who_must_be_muted() -> No
 
 
 @in_virtual_time
-async def test_the_next_holder_on_another_talkgroup_frees_its_own_receiver_at_once() -> None:
+async def test_the_next_holder_on_another_talkgroup_mutes_its_echo_and_frees_the_other() -> None:
     group = Group()
     group.floor.request(own(), now())
     group.floor.released(own(), now())
     group.floor.request(own(1000, TAC2), now())
     assert group.one.muted
-    assert not group.two.muted
+    # The other one's transmitter may still be on the air.
+    assert group.two.muted
+    await asyncio.sleep(MUTE_AFTER_S + 0.001)
+    assert (group.one.muted, group.two.muted) == (True, False)
+
+
+@in_virtual_time
+async def test_a_receiver_whose_radio_does_not_transmit_waits_until_the_channel_is_quiet() -> None:
+    group = Group()
+    group.floor.transmitters = frozenset({group.one})
+    for radio in (group.one, group.two):
+        radio.condition = replace(radio.condition, cor=True)
+    await group.say(claim(), 0.1)
+    group.floor.released(claim(), now())
+    over_at = now()
+    await asyncio.sleep(1)
+    assert (group.one.muted, group.two.muted) == (False, True)
+    group.two.condition = replace(group.two.condition, cor=False)
+    await asyncio.sleep(0.1)
+    assert (group.one.muted, group.two.muted) == (False, False)
+    assert now() - over_at < MUTE_LONGEST_S
+
+
+@in_virtual_time
+async def test_a_receiver_that_never_falls_silent_is_heard_again_all_the_same() -> None:
+    group = Group()
+    group.two.condition = replace(group.two.condition, cor=True)
+    await group.say(claim(), 0.1)
+    group.floor.released(claim(), now())
+    muted = []
+    for seconds in (MUTE_LONGEST_S - 0.01, 0.02):
+        await asyncio.sleep(seconds)
+        muted.append(group.two.muted)
+    assert muted == [True, False]
 
 
 @in_virtual_time

@@ -81,7 +81,7 @@ def test_the_end_is_said_three_times_in_equal_bytes_and_nothing_follows() -> Non
     assert spurt.packets == 2
 
 
-def test_who_loses_the_floor_says_nothing_more_not_even_an_end() -> None:
+def test_who_loses_the_floor_says_so_with_an_end_and_nothing_more() -> None:
     line = Line()
     spurt = line.spurt()
     spurt.frame(b"a")
@@ -91,7 +91,8 @@ def test_who_loses_the_floor_says_nothing_more_not_even_an_end() -> None:
     line.allowed = True
     spurt.frame(b"c")
     spurt.end(b"z")
-    assert line.media_times() == [0]
+    assert line.media_times() == [0, 960, 960, 960]
+    assert [frame.header.end for frame in line.sent] == [False, True, True, True]
 
 
 def test_without_a_key_nothing_leaves_and_media_time_goes_on() -> None:

@@ -250,7 +250,7 @@ class ControlPlane:
         in_force = tuple(state.effective for state in states if state.in_force)
         routes = Routes.for_gateway(self._me, self._agreements.talkgroups, in_force)
         listeners = {tg: self._listeners(tg, routes, in_force, now_ms) for tg in routes.sends}
-        voice_map = _voice_map(routes, listeners, self._speakers(routes, now_ms))
+        voice_map = voice_map_of(routes, listeners, self._speakers(routes, now_ms))
         if voice_map != self.voice_map or not self._applied:
             self.voice_map, self._applied = voice_map, True
             self._apply(voice_map)
@@ -349,11 +349,12 @@ class ControlPlane:
         return self.desk.patches()
 
 
-def _voice_map(
+def voice_map_of(
     routes: Routes,
     listeners: Mapping[TalkgroupId, frozenset[Listener]],
     speakers: frozenset[tuple[GatewayId, bytes]],
 ) -> VoiceMap:
+    """Return what `routes` mean for the voice of this gateway; `listeners` by own talkgroup."""
     sources = {*routes.sources, *routes.sends}
     members = {tg: m for group in routes.groups for tg, m in group.members.items()}
     return VoiceMap(

@@ -8,11 +8,19 @@ from radiobridge.core.transmit import AbortReason
 from radiobridge.model.ids import TalkgroupId
 from radiobridge.model.voice import Claim
 from radiobridge.services.radio import RadioRunner
-from radiobridge.services.timer import OneTimer
+from radiobridge.services.timer import OneTimer, earliest
 
 MUTE_AFTER_S = 0.3
 """How long receivers of a talkgroup stay muted after a spurt that played on it: the far gateway's
 jitter buffer and tail, which this one cannot see."""
+
+MUTE_LONGEST_S = 2.5
+"""How long a receiver that still receives stays muted then, if its radio does not transmit: another
+one of the talkgroup may have waited for a busy channel or a grant, and be on the air with that
+spurt. Who has spoken over it all the while is heard by that other one, or after this."""
+
+_LOOK_S = 0.1
+"""How often is looked whether it still receives."""
 
 SIBLING_S = 0.4
 """How long another receiver of a talkgroup waits when a spurt on it has ended: what it still hears
@@ -41,12 +49,15 @@ class GroupFloor:
         self.runners: tuple[RadioRunner, ...] = ()
         self.mutes: dict[TalkgroupId, tuple[RadioRunner, ...]] = {}
         """Talkgroup that speaks to receivers that hear its echo on the air."""
+        self.transmitters: frozenset[RadioRunner] = frozenset()
+        """Radios that play something. Each knows by itself when it is on the air."""
         self._floor = Floor(listeners=listeners)
         self._near_limit = False
         self._timer = make_timer(self._tick)
         self._unmute_timer = make_timer(self._unmute)
         self._sibling_timer = make_timer(self._free)
-        self._muted: set[RadioRunner] = set()
+        self._muted: dict[RadioRunner, float | None] = {}
+        """Who is muted, and since when nothing plays on its talkgroup any more."""
         self._told = told
         self._armed = False
         self._ping_pong = PingPong()
@@ -103,7 +114,9 @@ class GroupFloor:
         self._timer.set(None)
         self._unmute_timer.set(None)
         self._sibling_timer.set(None)
-        self._mute((), now)
+        for runner in self._muted:
+            runner.mute(on=False, now=now)
+        self._muted = {}
 
     def _tick(self, now: float) -> None:
         self._armed = False
@@ -162,25 +175,39 @@ class GroupFloor:
 
     def _holder_changed(self, event: FloorEvent, now: float) -> None:
         if event.change is FloorChange.TAKEN:
-            self._unmute_timer.set(None)
             self._mute(self.mutes.get(event.claim.talkgroup, ()), now)
-        else:
-            if event.change in _CUT:
-                reason = _CUT[event.change]
-                for runner in self.runners:
-                    runner.cut(event.claim, reason, now)
-            if self._muted:
-                self._unmute_timer.set(now + MUTE_AFTER_S)
-
-    def _unmute(self, now: float) -> None:
-        if self._floor.holder is None:
-            self._mute((), now)
+            return
+        if event.change in _CUT:
+            reason = _CUT[event.change]
+            for runner in self.runners:
+                runner.cut(event.claim, reason, now)
+        self._mute((), now)
 
     def _mute(self, wanted: Iterable[RadioRunner], now: float) -> None:
-        """Mute exactly `wanted`."""
-        keep = set(wanted)
-        before, self._muted = self._muted, keep
-        for runner in before - keep:
-            runner.mute(on=False, now=now)
-        for runner in keep - before:
+        """Mute `wanted`; the others that are muted hear again in a while."""
+        playing = frozenset(wanted)
+        for runner in playing - self._muted.keys():
             runner.mute(on=True, now=now)
+        over = {r: now if since is None else since for r, since in self._muted.items()}
+        self._muted = {**over, **dict.fromkeys(playing)}
+        self._unmute(now)
+
+    def _unmute(self, now: float) -> None:
+        """Let those hear again whose time has come."""
+        due = {r: self._unmute_at(r, since, now) for r, since in self._muted.items()}
+        for runner, when in due.items():
+            if when is not None and now >= when:
+                del self._muted[runner]
+                runner.mute(on=False, now=now)
+        self._unmute_timer.set(earliest(*(due[runner] for runner in self._muted)))
+
+    def _unmute_at(self, runner: RadioRunner, since: float | None, now: float) -> float | None:
+        """Return when a muted receiver may hear again, or when to look again."""
+        if since is None:
+            return None
+        if now < since + MUTE_AFTER_S:
+            return since + MUTE_AFTER_S
+        longest = since + MUTE_LONGEST_S
+        if runner in self.transmitters or not runner.receives or now >= longest:
+            return now
+        return min(now + _LOOK_S, longest)

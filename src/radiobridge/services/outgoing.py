@@ -96,11 +96,8 @@ class Outgoing:
             return
         media_time = self.index * FRAME_MEDIA_TIME
         if not self._ports.allowed(self.claim, media_time):
-            self.cut = True
-            if not self.spent:
-                return
-            # The one packet beyond the limit tells everybody that it is reached.
-            end = True
+            # Its end is all that still leaves: else others would take it for live, and wait for it.
+            self.cut = end = True
         grant = self._ports.key()
         if grant is not self._grant:
             self._grant = grant

@@ -19,6 +19,7 @@ from radiobridge.core.transmit import AbortReason, NotDelivered
 from radiobridge.media.dtmf import DtmfSymbol
 from radiobridge.media.mdc1200 import MdcPacket
 from radiobridge.media.signalling import Signal
+from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import (
     ChannelReported,
@@ -57,6 +58,9 @@ WRONG_CHANNEL = "wrong-channel"
 
 LOOP_SUSPECTED = "loop-suspected"
 """The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
+
+_VOICE_DBFS = VoxSettings().close_dbfs
+"""What is louder than this may be somebody, where no carrier tells."""
 
 LOOP = "loop"
 """The alarm of a radio that hears what was sent before."""
@@ -345,6 +349,11 @@ class RadioRunner:
     def floor_free(self, now: float) -> None:
         """The floor of this radio's group has become free."""
         self._guarded("floor", self._up.floor_free, now)
+
+    @property
+    def receives(self) -> bool:
+        """Tell whether the receiver hears a carrier, or what is as loud as voice, even if muted."""
+        return self.condition.cor if self._by_cor else self._up.level_dbfs > _VOICE_DBFS
 
     def forgo(self) -> None:
         """Who is heard on this radio's talkgroup has talked as long as he may."""

@@ -303,13 +303,13 @@ class VoicePlane:
             for runner in targets:
                 if not (heard.own and runner.says(claim)):
                     runner.play(counted.played, packet, now)
-            if packet.end:
-                group.released(claim, now)
         elif verdict in _LATE:
             for runner in targets:
                 runner.fill(claim, packet, now)
         else:
             self.counters[verdict.value] += 1
+        if packet.end:
+            group.released(claim, now)
         group.settle(now)
 
     def _admit(self, topic: str) -> _Heard | None:
@@ -448,10 +448,12 @@ class VoicePlane:
         for group in old:
             group.close(now)
         self._group_of = {tg: group for group in self._groups for tg in group.talkgroups}
+        played = self._map.plays.values()
         for group in self._groups:
             group.runners = tuple(
                 r for r in self.runners.values() if r.talkgroup in group.talkgroups
             )
+            group.transmitters = frozenset(self._runners(frozenset[RadioName]().union(*played)))
             group.mutes = {
                 tg: self._runners(self._map.mutes.get(tg, ())) for tg in group.talkgroups
             }
