@@ -86,7 +86,7 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             loop = runner.get_loop()
             assert isinstance(loop, VirtualLoop)
-            with _services_see(loop):
+            with services_see(loop.time):
                 runner.run(test(*args, **kwargs))
             assert not loop.failures, loop.failures
 
@@ -94,8 +94,9 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
 
 
 @contextmanager
-def _services_see(loop: VirtualLoop) -> Iterator[None]:
-    clock = SimpleNamespace(monotonic=loop.time)
+def services_see(monotonic: Callable[[], float]) -> Iterator[None]:
+    """Let the services take this for the time."""
+    clock = SimpleNamespace(monotonic=monotonic)
     with pytest.MonkeyPatch.context() as patch:
         for module in _timed_modules():
             patch.setattr(module, "time", clock)
