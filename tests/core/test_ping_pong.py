@@ -53,3 +53,16 @@ def test_the_end_of_another_spurt_means_nothing() -> None:
     watch = PingPong()
     watch.took(claim(1), 1.0)
     assert watch.left(claim(2), 1.2) == ()
+
+
+def test_who_was_cut_off_has_set_off_nobody() -> None:
+    watch, now, found = PingPong(), 10.0, []
+    for number in range(8):
+        one = replace(claim(number), talkgroup=TAC1 if number % 2 else BORDER)
+        watch.took(one, now)
+        now += 0.3
+        if number % 2:
+            watch.broken()
+        else:
+            found.append(watch.left(one, now))
+    assert not any(found)

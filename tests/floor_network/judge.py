@@ -246,6 +246,10 @@ class Judged:
                 continue
             if gateway is home[0] and radio.runner.talkgroup == talkgroup:
                 continue
+            if any(one.runner.cut_off for _, one in self.world.radios):
+                # Short spurts to and fro, each at once after the other, count as a loop.
+                self.found["loops"] += 1
+                continue
             heard = _of_talk(radio.sound.played, number)
             assert heard >= wanted, f"{gateway.me} {radio.runner.name}: not heard {wanted - heard}"
             self.found["last talk"] += 1

@@ -327,3 +327,15 @@ async def test_a_talkgroup_that_may_only_listen_blocks_nobody() -> None:
     group.floor.request(own(), now())
     assert group.hear(claim(start_ms=500)) is Verdict.PLAY
     assert group.changes() == [FloorChange.TAKEN, FloorChange.CUT_OFF, FloorChange.TAKEN]
+
+
+@in_virtual_time
+async def test_talkers_who_cut_each_other_off_are_no_loop() -> None:
+    group = Group()
+    for start_ms in range(0, 8000, 1000):
+        group.floor.request(own(start_ms), now())
+        group.hear(claim(start_ms, TalkClass.IMMINENT_PERIL))
+        await asyncio.sleep(0.1)
+        group.floor.released(claim(start_ms, TalkClass.IMMINENT_PERIL), now())
+    assert FloorChange.CUT_OFF in group.changes()
+    assert not group.one.cut_off

@@ -33,6 +33,10 @@ class PingPong:
         self._talkgroup, self._began = claim.talkgroup, now
         self._row.append(claim)
 
+    def broken(self) -> None:
+        """Note that it was cut off or fell silent: that is no end which sets off another."""
+        self._row.clear()
+
     def left(self, claim: Claim, now: float) -> tuple[Claim, ...]:
         """Note that it has left; return the spurts of a loop, the oldest first, if it is one."""
         self._ended = now

@@ -154,6 +154,9 @@ class GroupFloor:
         if event.change is FloorChange.TAKEN:
             self._ping_pong.took(event.claim, now)
             return
+        if event.change is not FloorChange.ENDED:
+            self._ping_pong.broken()
+            return
         for claim in self._ping_pong.left(event.claim, now):
             for runner in self.runners:
                 if runner.spoke(claim):

@@ -19,7 +19,6 @@ from radiobridge.core.transmit import AbortReason, NotDelivered
 from radiobridge.media.dtmf import DtmfSymbol
 from radiobridge.media.mdc1200 import MdcPacket
 from radiobridge.media.signalling import Signal
-from radiobridge.media.vox import VoxSettings
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import (
     ChannelReported,
@@ -58,9 +57,6 @@ WRONG_CHANNEL = "wrong-channel"
 
 LOOP_SUSPECTED = "loop-suspected"
 """The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
-
-_VOICE_DBFS = VoxSettings().close_dbfs
-"""What is louder than this may be somebody, where no carrier tells."""
 
 LOOP = "loop"
 """The alarm of a radio that hears what was sent before."""
@@ -353,7 +349,7 @@ class RadioRunner:
     @property
     def receives(self) -> bool:
         """Tell whether the receiver hears a carrier, or what is as loud as voice, even if muted."""
-        return self.condition.cor if self._by_cor else self._up.level_dbfs > _VOICE_DBFS
+        return self.condition.cor if self._by_cor else self._up.is_loud
 
     def forgo(self) -> None:
         """Who is heard on this radio's talkgroup has talked as long as he may."""

@@ -24,10 +24,13 @@ from radiobridge.media.level import FLOOR_DBFS, level_dbfs
 from radiobridge.media.limiter import Limiter
 from radiobridge.media.opus import OpusEncoder
 from radiobridge.media.signalling import Signal
+from radiobridge.media.vox import VoxSettings
 from radiobridge.model.voice import FRAME_S, Claim, PcmFrame
 from radiobridge.services.in_band import InBand
 from radiobridge.services.loop_guard import LoopGuard
 from radiobridge.services.outgoing import Outgoing
+
+_QUIET_DBFS = VoxSettings().close_dbfs
 
 LAST_FRAME_WAIT_S = 0.03
 """How long the end waits for the audio frame in progress: one frame and some."""
@@ -212,6 +215,11 @@ class Uplink:
         if self._end_at is not None and (deadline is None or self._end_at < deadline):
             return self._end_at
         return deadline
+
+    @property
+    def is_loud(self) -> bool:
+        """Tell whether what is received may be somebody, where no carrier tells."""
+        return self.level_dbfs > _QUIET_DBFS
 
     @property
     def is_open(self) -> bool:
