@@ -89,7 +89,7 @@ def withdrawn(
 
 def no_false_key(keys: Mapping[str, Keys]) -> StepResult:
     """From start to end, faults included, no transmitter was keyed that should not have been."""
-    told = [f"{radio}: {found.total}" for radio, found in keys.items()]
+    told = ", ".join(f"{radio} {found.total}" for radio, found in keys.items())
     false = sum(len(found.false) for found in keys.values())
     return StepResult(
         id="no-false-key",
@@ -100,9 +100,7 @@ def no_false_key(keys: Mapping[str, Keys]) -> StepResult:
             "each PTT belongs to something said across, one PTT each, ended in time",
             "chaque PTT répond à une parole de l'autre côté, un seul par parole, fini à temps",
         ),
-        measured=Text(
-            f"{', '.join(told)}; {false} false", f"{', '.join(told)}; {false} sans raison"
-        ),
+        measured=Text(f"{told}; {false} false", f"{told}; {false} sans raison"),
         ok=false == 0 and all(found.total for found in keys.values()),
     )
 

@@ -12,7 +12,7 @@ from html import escape
 from radiobridge.text import Language, Text
 
 WIDTH = 1500
-LEFT, RIGHT = 150, 20
+LEFT, RIGHT = 165, 20
 LANE = 22
 TICK_S = 5
 HEAD = 34
