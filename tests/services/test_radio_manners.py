@@ -24,6 +24,8 @@ NIGHTLY = os.environ.get("RADIOBRIDGE_NIGHTLY") == "1"
 EXCHANGES = 200 if NIGHTLY else 30
 REQUESTS = 200 if NIGHTLY else 40
 
+pytestmark = pytest.mark.timeout(1800 if NIGHTLY else 300)
+
 TONE = 100.0
 HANG_S = 5.0
 OVER = {"tac1": "border", "border": "tac1"}
