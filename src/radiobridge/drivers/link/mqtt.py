@@ -37,7 +37,7 @@ _STEADY_S = 30.0
 """A connection that held this long starts over with short waits."""
 
 _RESTART_S = 2.0
-_RESTART_AT_MOST_S = 32.0
+_RESTART_AT_MOST_S = 8.0
 """Voice starts anew at most this often: the wait doubles while it is needed again and again."""
 
 _CALM_S = 30.0
