@@ -163,6 +163,26 @@ async def test_of_a_topic_that_waits_the_newest_counts() -> None:
 
 
 @in_virtual_time
+async def test_what_a_stale_broker_brings_last_takes_no_newer_document_away() -> None:
+    one = await reader(knows_detroit=False)
+    for version in (2, 1):
+        one.takes(HEAD, DETROIT.sign(HEAD, {"n": version}, version=version))
+    one.takes(HEAD, BUFFALO.sign(HEAD, {}))
+    one.takes(roster_topic(DETROIT.gateway), cbp_roster(DETROIT))
+    assert one.control.intake._book.versions()[HEAD] == 2
+
+
+@in_virtual_time
+async def test_only_so_many_of_a_topic_wait() -> None:
+    one = await reader(knows_detroit=False)
+    for version in range(1, 10):
+        one.takes(HEAD, DETROIT.sign(HEAD, {"n": version}, version=version))
+    assert len(one.control.intake._pending) == 4
+    one.takes(roster_topic(DETROIT.gateway), cbp_roster(DETROIT))
+    assert one.control.intake._book.versions()[HEAD] == 9
+
+
+@in_virtual_time
 async def test_only_so_many_documents_wait() -> None:
     one = await reader(knows_detroit=False)
     topics = [presence_topic(DETROIT.gateway, f"l{n}") for n in range(300)]

@@ -34,6 +34,8 @@ from radiobridge.wire.words import KeyGrant, PatchWord
 
 log = structlog.get_logger()
 
+_PENDING_EACH = 4
+"""Of them on one topic: brokers may have kept different ones; the first that came goes."""
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
@@ -102,7 +104,7 @@ class Intake:
         self._rosters_changed = rosters_changed
         self._words_changed = words_changed
         self._book = DocumentBook()
-        self._pending: dict[str, tuple[bytes, str]] = {}
+        self._pending: dict[tuple[str, bytes], str] = {}
         self._early: dict[str, tuple[bytes, str]] = {}
         self._said_at = float("-inf")
         self._unsaid = 0
@@ -218,7 +220,7 @@ class Intake:
             log.info("roster", agency=str(agency), outcome=outcome.value)
             self._rosters_changed()
             pending, self._pending = self._pending, {}
-            for topic, (raw, link) in pending.items():
+            for (topic, raw), link in pending.items():
                 self.document(topic, raw, link)
         newest = self._directory.versions.get(roster_subject(agency), 0)
         return newest - 1 if outcome is Offer.OLD else newest
@@ -253,9 +255,15 @@ class Intake:
         return document.header.version
 
     def _wait_for_roster(self, topic: str, payload: bytes, link: str) -> None:
-        if len(self._pending) >= _PENDING and topic not in self._pending:
+        """Keep a document; which of several on a topic is the newest shows when it can be read."""
+        if (topic, payload) in self._pending:
+            return
+        waiting = [one for one in self._pending if one[0] == topic]
+        if len(waiting) >= _PENDING_EACH:
+            del self._pending[waiting[0]]
+        elif len(self._pending) >= _PENDING:
             raise RemoteProtocolError("no-roster")
-        self._pending[topic] = (payload, link)
+        self._pending[topic, payload] = link
 
     def _take_word(self, topic: Topic, document: Document, offer: Offer) -> None:
         """Take a partner's word; old ones too, for a withdrawal counts whenever it comes."""
