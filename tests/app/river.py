@@ -59,6 +59,9 @@ FOUND = 0.75
 FAULTS_MS = 200.0
 """What may be missing at one place."""
 
+AGAIN_S = 4.0
+"""From one beginning of a phrase to the next."""
+
 LONG = "long-en"
 """Nine seconds."""
 
@@ -240,7 +243,12 @@ class River(World):
     # -- what is said ------------------------------------------------------------------------
 
     def talk(self, side: Side, phrase: str = LONG, *, after_s: float = AFTER_S) -> Said:
-        """Have a handheld begin to speak; transmitters across may be keyed for that."""
+        """Have a handheld begin to speak; transmitters across may be keyed for that.
+
+        Nobody says the same twice within 3 s, to the sample: a gateway takes that for a loop.
+        """
+        before = [asked.since for asked in self._asked if asked.by is side]
+        self.pause(max(0.0, max(before, default=-AGAIN_S) + AGAIN_S - self.clock.now()))
         said = self.begin(side, phrase)
         until = said.end / RATE + after_s
         self._asked.append(Asked(by=side, since=said.start / RATE, until=until))
