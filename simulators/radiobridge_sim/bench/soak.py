@@ -84,8 +84,9 @@ class Holding:
         return 1000.0 * self.used.waited_s / self.over_s
 
     def _more(self, counts: Sequence[float]) -> float:
-        first, last = self._ends(counts)
-        return last - first
+        """Compare the least of both ends: whoever asks for the status holds one more meanwhile."""
+        part = max(1, len(counts) // FIFTH)
+        return min(counts[-part:]) - min(counts[:part])
 
     @staticmethod
     def _ends(values: Sequence[float]) -> tuple[float, float]:

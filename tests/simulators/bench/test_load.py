@@ -134,6 +134,8 @@ def test_growth_is_found_and_a_single_peak_is_none() -> None:
     steady = [50_000 + 100 * n for n in range(20)]
     assert missed(soak(holding(steady), GOOD)) == ["soak.gateway.ca.opp.windsor.memory-growth"]
     assert missed(soak(holding([*FLAT[:-1], 90_000]), GOOD)) == []
+    asked = holding(FLAT, tasks=[20, *[21, 20] * 8, 21, 21, 20])
+    assert missed(soak(asked, GOOD)) == []
     leak = holding(FLAT, tasks=[20 + n // 4 for n in range(20)])
     assert missed(soak(leak, GOOD)) == ["soak.gateway.ca.opp.windsor.tasks"]
     assert missed(soak(holding(FLAT, files=1), GOOD)) == ["soak.gateway.ca.opp.windsor.files"]
