@@ -1,7 +1,7 @@
 """Donor radios and the channels that they are on: real runners on devices that cost nothing.
 
 Each frame of voice carries its own name in its first samples: who speaks, and which frame of that
-talk it is. So a loop over the air is seen as what it is, and no frame is taken for another.
+talk it is. So no frame is taken for another.
 """
 
 import struct
@@ -38,9 +38,6 @@ _VOICE.setflags(write=False)
 _QUIET = np.zeros(RATE // 50, dtype=np.int16)
 _QUIET.setflags(write=False)
 _PACKET = struct.Struct(">HHHH")
-ECHO = False
-_ECHO = 1000
-"""Above this is the number of a talk that comes out of a transmitter."""
 
 
 def name_of(claim: Claim) -> SpurtName:
@@ -57,11 +54,6 @@ class Frame(NamedTuple):
     talk: int
     place: int
     """Which frame of the talk it is."""
-
-    @property
-    def is_echo(self) -> bool:
-        """Tell whether it was heard from a transmitter."""
-        return self.talk > _ECHO
 
     @property
     def is_voice(self) -> bool:
@@ -318,10 +310,11 @@ def make_radio(
 
 
 class Channel:
-    """One frequency: everybody on it hears the talker, or else the radio that transmits.
+    """One frequency: each radio on it that does not transmit hears the talker.
 
     Who presses the key while another speaks, or while a radio transmits, is not heard: handhelds
-    are half-duplex as well.
+    are half-duplex as well. Radios do not hear each other here: loops over the air, and what opens
+    them, have tests of their own.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -356,7 +349,6 @@ class Channel:
             index = round(said_s / FRAME_S)
             if rest_s > 0.2:
                 self._talk = None
-        keyed = [radio for radio in self.radios if radio.line.keyed]
         for radio in self.radios:
             away = talk and said_s > away_s and radio is self.radios[0]
             if radio.line.keyed or away:
@@ -369,22 +361,11 @@ class Channel:
                     self.heard(radio)
             elif talk and rest_s <= 0:
                 radio.hear(_spoken(talk, index), now)
-            elif keyed and ECHO:
-                radio.tell_cor(active=True, now=now)
-                radio.hear(_echo(keyed[0]), now)
             else:
                 radio.tell_cor(active=False, now=now)
         self._awake = False
         if self._talk is not None or any(radio.line.keyed for radio in self.radios):
             self.wake()
-
-
-def _echo(transmitter: Radio) -> PcmFrame:
-    """Return what the others on the channel hear of a transmitter."""
-    now, played = transmitter.sound._kernel.now, transmitter.sound.played
-    if played and played[-1].at > now - 2 * FRAME_S and played[-1].frame.is_voice:
-        return _spoken(_ECHO + played[-1].frame.talk % _ECHO, played[-1].frame.place)
-    return _spoken(0, 0)
 
 
 def _nothing() -> None:
