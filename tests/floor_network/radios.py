@@ -15,7 +15,13 @@ import numpy as np
 from radiobridge.core.jitter import JitterSettings
 from radiobridge.core.preroll import Preroll, PrerollSettings
 from radiobridge.core.squelch import Squelch, SquelchSettings
-from radiobridge.core.transmit import AbortReason, NotDelivered, Transmit, TransmitSettings
+from radiobridge.core.transmit import (
+    AbortReason,
+    NotDelivered,
+    Transmit,
+    TransmitSettings,
+    TransmitState,
+)
 from radiobridge.model.ids import RadioName, TalkgroupId
 from radiobridge.model.interface import CorChanged, DeviceBack, KeyAnswer, KeyAnswered, UnkeyCause
 from radiobridge.model.interface import Unkeyed as UnkeyedEvent
@@ -254,8 +260,10 @@ class Radio:
 
     @property
     def on_air(self) -> Claim | None:
-        """Return whose voice this radio is keyed for."""
-        claims = self.runner.down.claims() if self.line.keyed else []
+        """Return whose voice this radio is keyed for; while it bridges a gap, nobody's is there."""
+        down = self.runner.down
+        bridges = down.transmit.state is TransmitState.HOLD
+        claims = down.claims() if self.line.keyed and not bridges else []
         return claims[0] if claims else None
 
 
