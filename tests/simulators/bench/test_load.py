@@ -27,7 +27,7 @@ LIMIT_S = 2400.0 if NIGHTLY else 110.0
 LATE_PERCENT = 2.0
 """Frames that may be late in a soak on two cores that others share too."""
 
-WAITED_MS, LOOP_PERCENT = 250.0, 3.0
+WAITED_MS, LOOP_PERCENT = 100.0, 3.0
 """A gateway that waits for a core that long in each second, or whose event loop is over 5 ms late
 that often, is on a machine that is busy with something else: that explains late frames, and a USRP
 radio that unkeys after 100 ms without any, though not each number of them."""
