@@ -56,10 +56,11 @@ class Judged:
 
     @property
     def _clean(self) -> bool:
-        """Tell whether nothing was ever lost or long late, and nobody cut off from anybody."""
+        """Tell whether nothing was lost or long late, nobody cut off, and no talker went away."""
         network = self.history.network
         whole = network.calm_s == 0.0 or network.loss == network.late == 0.0
-        return whole and not self.history.partitions
+        stayed = all(talk.away_s > talk.length_s for talk in self.history.talks)
+        return whole and stayed and not self.history.partitions
 
     # --- always --------------------------------------------------------------------------------
 
