@@ -206,3 +206,22 @@ async def test_an_emergency_goes_out_over_a_busy_channel() -> None:
     await asyncio.sleep(0.1)
     assert len(world.keyed("tac1")) == 1
     await world.stop()
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.38, 0.43, 0.6])
+def test_the_tone_of_who_talked_before_lets_nobody_in(after_s: float) -> None:
+    """Who calls just after the repeater has dropped waits for his own tone: one spurt, whole."""
+
+    async def call_again() -> None:
+        hill = behind_a_repeater(100, tone_in_hang=True, gated=True, courtesy=False)
+        donor = DonorSettings(keying=Keying.SERIAL, flat=True, ctcss_hz=TONE)
+        world = AirWorld(replace(hill, donor=donor), Post(hz=200))
+        await world.start()
+        await asyncio.sleep(1.0)
+        await world.say("tac1", "ne-tirez-pas-bref-fr", HANG_S + 0.15 + after_s)
+        said = await world.say("tac1", "ne-tirez-pas-bref-fr", 2.0)
+        assert_whole(world.measure(said, "border"))
+        assert world.tac1.runner.up.spurts == 2
+        await world.stop()
+
+    in_virtual_time(call_again)()

@@ -138,6 +138,10 @@ class SignallingFilter:
         out: PcmFrame = cleaned.astype(np.int16)
         return out
 
+    def forget_tone(self) -> None:
+        """Forget the CTCSS tone alone."""
+        self._ctcss.reset()
+
     def reset(self) -> None:
         """Forget the past: the receiver was deaf meanwhile."""
         for part in (self._to_8k, self._mdc, self._dtmf, self._two_tone, self._ctcss, self._notch):

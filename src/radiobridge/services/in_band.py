@@ -101,6 +101,10 @@ class InBand:
             self.signals = []
             self._waiting.clear()
 
+    def forget_tone(self) -> None:
+        """Somebody else may be heard now: the tone counts once it is heard anew."""
+        self._filter.forget_tone()
+
     def take(self, now: float) -> list[Identity]:
         """Return who has told who it is and not been taken yet, once each."""
         if not self._waiting:

@@ -193,6 +193,10 @@ class Uplink:
         """Take the receiver's carrier state from the interface."""
         if self._guard is not None:
             (self._guard.came_on if active else self._guard.went_off)(now)
+        if active and self._in_band is not None and not self._squelch.is_open:
+            # The tone of who talked before lets nobody in, and would be missed soon: two spurts.
+            self._in_band.forget_tone()
+            self._gate.tone(there=False, deaf=self._deaf)
         self._take(self._squelch.cor(self._gate.cor(active=active, deaf=self._deaf), now), now)
 
     def own_transmission(self, *, keyed: bool, now: float) -> None:
