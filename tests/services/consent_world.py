@@ -6,6 +6,7 @@ its store, an old copy of it, or none.
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -182,7 +183,8 @@ class Site:
     async def _keep_house(self, heads: Heads) -> None:
         while True:
             await asyncio.sleep(1.0)
-            await self.bridge.observe()
+            with suppress(StoreError):
+                await self.bridge.observe()
             heads.tick()
 
     def _heard(self, sender: GatewayId, topic: Topic, document: Document, link: str) -> None:

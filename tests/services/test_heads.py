@@ -54,6 +54,13 @@ async def test_each_head_is_on_the_disk_before_it_is_on_a_broker() -> None:
     await settle(95.0)
     assert len(heads) == 3
     assert len(set(stored)) == 3
+    # One that is not on the disk would have the next run distrust its disk.
+    windsor.store.failing = True
+    await settle(60.0)
+    assert len(heads) == 3
+    windsor.store.failing = False
+    await settle(35.0)
+    assert len(heads) == 4
 
 
 @in_virtual_time

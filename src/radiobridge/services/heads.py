@@ -163,20 +163,24 @@ class Heads:
     async def _say(self) -> None:
         try:
             version = self._papers.next_version()
-            await self._note(version)
-            if self._told is Trust.TRUSTED:
+            if await self._noted(version) and self._told is Trust.TRUSTED:
                 self._publish(version)
         finally:
             self._saying = False
 
-    async def _note(self, version: int) -> None:
-        """Put the marker on the disk, if the disk allows."""
+    async def _noted(self, version: int) -> bool:
+        """Put the marker on the disk; tell whether it is there.
+
+        A head beyond the marker would tell the next run that its disk has lost something.
+        """
         self._trust.published(version)
         try:
             async with asyncio.timeout(STORE_S):
                 await self._store.put(MARKER_KEY, str(version))
         except (StoreError, TimeoutError) as error:
             log.error("head-not-noted", error=str(error))  # noqa: TRY400
+            return False
+        return True
 
     def _publish(self, version: int) -> None:
         now_ms = self._bridge.now_ms()
