@@ -34,6 +34,9 @@ _ENDED, _TAKES_NOTHING = 3, 4
 FIRST_S = 5.0
 """Until the first sound: PulseAudio may take 2 s to wake a sink."""
 
+AWAKE_S = 1.0
+"""From the first sound that a card gives until it must take some; one block it may take at once."""
+
 SILENT_S = 0.7
 """A card that gives or takes no sound for so long is lost."""
 
@@ -53,7 +56,8 @@ class Card:
         self._taken = self._underruns = self._lost = 0
         self._dry_since: float | None = -math.inf
         self._play_at = math.inf
-        self._plays_by = math.inf
+        self._awake = False
+        self._awake_by = self._plays_by = math.inf
         self._lead_s: float = 0.4 * settings["latency"]
         self._output_s = 0.0
         devices = list(portaudio.query_devices())
@@ -78,7 +82,7 @@ class Card:
 
     def start(self) -> None:
         """Start both streams."""
-        self._plays_by = time.monotonic() + FIRST_S
+        self._awake_by = self._plays_by = time.monotonic() + FIRST_S
         self._output.start()
         self._input.start()
 
@@ -93,7 +97,7 @@ class Card:
 
     def _play(self, out: Any, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401  cffi
         size = frames * SAMPLE_BYTES
-        self._plays_by = time.monotonic() + SILENT_S
+        self._plays_by = max(self._awake_by, time.monotonic() + SILENT_S)
         pcm = self._ring.pull(size) if self._primed() else b""
         out[: len(pcm)] = pcm
         if len(pcm) < size:
@@ -124,6 +128,9 @@ class Card:
     def _hear(self, pcm: Any, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401, ARG002  cffi
         # PortAudio's inputBufferAdcTime is no help: through PulseAudio it is off by 100 ms.
         now = time.monotonic()
+        if not self._awake:
+            self._awake = True
+            self._awake_by = self._plays_by = now + AWAKE_S
         if now > self._plays_by:
             os._exit(_TAKES_NOTHING)
         self._lost += bool(status.input_overflow)
