@@ -273,7 +273,7 @@ def a_talker_is_excluded(bank: Bank) -> None:
     restored = bank.ask(OPP, "restore", "TAC2", WHO)
     assert restored["verb"] == "restore"
     at = bank.clock.now()
-    bank.say(SECOND, "dont-shoot-en")
+    bank.say(SECOND, "radio-check-en")  # the same words again would be a loop
     assert bank.keyed(CBP, at)
     # Another agency decides for its own transmitters only.
     decided = bank.ask(CBP, "demote", TAC2, WHO)
