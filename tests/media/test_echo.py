@@ -55,6 +55,12 @@ def test_a_recording_that_is_played_again_is_none(name: str) -> None:
     assert heard(PHRASES[name], PHRASES[name], gap=8000) == ([], False)
 
 
+@pytest.mark.parametrize("name", ["dont-shoot-en", "ne-tirez-pas-fr"])
+@pytest.mark.parametrize("apart", range(800, 8000, 800))
+def test_words_said_twice_soon_after_somebody_else_are_none(name: str, apart: int) -> None:
+    assert heard(PHRASES["long-en"][:1600], PHRASES[name], gap=apart)[0] == []
+
+
 def test_other_words_are_none() -> None:
     names = ("call-en", "reply-fr", "position-en", "long-en", "radio-check-en", "still-there-fr")
     spurts = [PHRASES[name] for name in names]

@@ -170,6 +170,9 @@ class EchoFinder:
         within = self.heard.slot - back - _WINDOW >= began - _ALIGNED
         self._same = self._same + 1 if match >= _MATCH and within else 0
         words = match >= _MATCH and active >= _LEAST_ACTIVE
+        if self._since(began, rows[-_WINDOW - back : -back], self.heard.slot - back):
+            # Said twice under one carrier: nobody has come on in between to send it back.
+            return None
         if not words or not self._aligned(back) or self._exact(back):
             return None
         return Echo(back * FRAME_S, match)
@@ -178,6 +181,13 @@ class EchoFinder:
     def repeats(self) -> bool:
         """Tell whether one transmission says the same again and again, whatever it is."""
         return self._same >= _REPEATS
+
+    @staticmethod
+    def _since(began: int, rows: Floats, end: int) -> bool:
+        """Tell whether most of what `rows` hold, up to the slot `end`, was said since `began`."""
+        after = max(0, end - began)
+        said = int(rows[-after:].any(axis=1).sum()) if after else 0
+        return 2 * said > int(rows.any(axis=1).sum())
 
     def _aligned(self, back: int) -> bool:
         """Tell whether somebody came on as long after another as the sound lies back."""
