@@ -168,18 +168,24 @@ def test_two_donor_radios_on_one_channel(one_channel: Manners, figures: Figures)
     world = one_channel
     said = world.begin(world.sides[0], "radio-check-fr")
 
-    def alarmed() -> bool:
-        return any(world.logged(side, "loop-opened") for side in world.sides)
+    def alarms() -> list[tuple[Side, str]]:
+        kinds = ("loop-opened", "loop-suspected")
+        return [(side, kind) for side in world.sides for kind in kinds if world.logged(side, kind)]
 
-    world.until("a loop found", alarmed)
+    world.until("a loop found", lambda: bool(alarms()))
     world.until("silence", lambda: not any(map(world.keyed, world.sides)))
-    (cut,) = [side for side in world.sides if world.logged(side, "loop-opened")][:1]
-    opened = dt.datetime.fromisoformat(world.logged(cut, "loop-opened")[0]["timestamp"])
-    closed = min(on for side in world.sides for on, _ in world.ptt(side))
-    assert closed >= said.end / RATE, "nobody is keyed over"
+    cut, kind = alarms()[0]
+    opened = dt.datetime.fromisoformat(world.logged(cut, kind)[0]["timestamp"])
+    began = said.start / RATE
+    closed = min(on for side in world.sides for on, _ in world.ptt(side) if on >= began)
     after_s = (opened - world.zero_utc).total_seconds() - closed
     figures.add("loop closed to opened, ms", {"lines": 1000.0 * after_s})
     assert after_s <= 5.0
+    if kind == "loop-suspected":
+        # Two receivers of one talker opened within the same few ms, and one side keyed: carriers
+        # that held each other up are let go, and stay silent.
+        return
+    assert closed >= said.end / RATE, "nobody is keyed over"
     radio = next(r for r in (world.gateway(cut).status() or {})["radios"] if r["name"] == RADIO)
     assert radio["alarms"] == ["loop"]
     assert "heard again after" in radio["holds"]["loop"]
