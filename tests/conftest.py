@@ -8,6 +8,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.app.figures import PROPERTY
+
 # How fast a machine draws examples says nothing about our code; `radiobridge bench` judges speed.
 _NO_SPEED = (HealthCheck.too_slow,)
 
@@ -41,3 +43,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=2))
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was measured, for people who want more than a pass.
+
+    Here, because the process that gathers what several workers report loads no other conftest.
+    """
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [
+        value
+        for report in ended
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    if figures:
+        terminalreporter.section("measured on whole gateways")
+        for line in figures:
+            terminalreporter.write_line(str(line))

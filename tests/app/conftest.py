@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.figures import PROPERTY, Figures
+from tests.app.figures import Figures
 from tests.app.river import River
 
 _FAULTS = frozenset(
@@ -39,22 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     after = [item for item in items[first:] if item.path.parent != here]
     ours.sort(key=lambda item: "river" in getattr(item, "fixturenames", ()))
     items[:] = [*before, *ours, *after]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was measured, for people who want more than a pass."""
-    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    figures = [
-        value
-        for report in ended
-        if report.when == "call"
-        for name, value in report.user_properties
-        if name == PROPERTY
-    ]
-    if figures:
-        terminalreporter.section("measured on whole gateways")
-        for line in figures:
-            terminalreporter.write_line(str(line))
 
 
 @pytest.fixture
