@@ -110,7 +110,12 @@ class Broker:
         os.kill(self._pid, signal.SIGCONT)
 
     def bridge_to(self, other: "Broker") -> None:
-        """Carry everything below `rb/1/` both ways between the two, from their next starts on."""
+        """Carry everything below `rb/1/` both ways between the two, from their next starts on.
+
+        May be called again: mosquitto does not start with the same bridge twice.
+        """
+        if f"connection bridge-{self.port}\n" in self._config.read_text(encoding="utf-8"):
+            return
         name, password = f"bridge-{self.port}", secrets.token_urlsafe(24)
         other.admit(name, password)
         with self._config.open("a") as config:

@@ -22,7 +22,7 @@ from radiobridge_sim.demo.command import run_demo
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.stage import short_folder
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = pytest.mark.real
 
 LIMIT_S = 200.0
 
@@ -115,6 +115,7 @@ def check_logs(out: Path) -> None:
         assert run_command(["audit", "verify", str(log)]) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
     out = folder / "out"
