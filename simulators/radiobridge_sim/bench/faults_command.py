@@ -80,8 +80,7 @@ def run_faults(
     wanted = _chosen(only)
     progress = Progress(Console(stderr=True), lang or language())
     try:
-        with stage.signals_raise():
-            rows = list(_run(wanted, seed, progress.doing))
+        rows = list(_run(wanted, seed, progress.doing))
     except stage.StoppedError as stopped:
         progress.note(Text("stopped", "arrêté"), "yellow")
         raise typer.Exit(128 + stopped.number) from None
@@ -125,9 +124,13 @@ def _chosen(only: Sequence[str] | None) -> list[Fault]:
 def _run(wanted: Sequence[Fault], seed: int, doing: Callable[[Text], None]) -> Iterator[Row]:
     for trunked, group in groupby(wanted, key=lambda one: one.trunked):
         sides = sides_for(stage.sides("ccdi,usrp"), trunked)
-        with tempfile.TemporaryDirectory(
-            prefix="radiobridge-faults-", dir=stage.short_folder()
-        ) as folder:
+        # For each world anew: the end of the one before lets no signal interrupt it.
+        with (
+            stage.signals_raise(),
+            tempfile.TemporaryDirectory(
+                prefix="radiobridge-faults-", dir=stage.short_folder()
+            ) as folder,
+        ):
             stand = Stand(Path(folder), sides, seed)
             try:
                 stand.start(doing)

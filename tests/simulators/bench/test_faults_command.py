@@ -1,6 +1,7 @@
 """The table of faults: what is asked for is run, and a limit that is not kept is shown."""
 
 import json
+import signal
 from dataclasses import fields, replace
 from io import StringIO
 
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from radiobridge.cli.main import WRONG_USE, run_command
 from radiobridge.text import Language
+from radiobridge_sim.bench import faults_command
 from radiobridge_sim.bench.faults import Fault, faults
 from radiobridge_sim.bench.faults_command import COLUMNS, Row, show, to_json
 from radiobridge_sim.bench.stand import Outcome
@@ -67,6 +69,30 @@ def test_an_endless_time_is_no_number_in_json() -> None:
 def test_a_fault_that_does_not_exist_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["bench", "faults", "--only", "rain"]) == WRONG_USE
     assert "broker-killed" in capsys.readouterr().err
+
+
+def test_each_world_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    heeded: list[bool] = []
+
+    class World:
+        def stop(self) -> None:
+            pass
+
+    class Stand:
+        world = World()
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def start(self, _doing: object) -> None:
+            heeded.append(signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)
+
+    monkeypatch.setattr(faults_command, "Stand", Stand)
+    names = ["broker-killed", "call-queued", "call-denied", "device-pulled"]
+    wanted = [replace(one, run=lambda _: KEPT) for one in faults() if one.id in names]
+    monkeypatch.setattr(faults_command, "faults", lambda: wanted)
+    run_command(["bench", "faults"])
+    assert heeded == [True] * 4
 
 
 @pytest.mark.real
