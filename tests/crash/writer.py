@@ -95,7 +95,8 @@ async def inhibits(store: SqliteStateStore, auditor: Auditor, last: int) -> None
 
 async def house(bridge: BridgeTime, auditor: Auditor) -> None:
     for turn in forever():
-        await bridge.observe()
+        if bridge.observe():
+            await bridge.persist()
         auditor.after(
             AuditEvent.SPURT_ENDED, source="radio", identity="ca.opp/TAC1", detail={"turn": turn}
         )

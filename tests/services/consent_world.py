@@ -183,8 +183,9 @@ class Site:
     async def _keep_house(self, heads: Heads) -> None:
         while True:
             await asyncio.sleep(1.0)
-            with suppress(StoreError):
-                await self.bridge.observe()
+            if self.bridge.observe():
+                with suppress(StoreError):
+                    await self.bridge.persist()
             heads.tick()
 
     def _heard(self, sender: GatewayId, topic: Topic, document: Document, link: str) -> None:

@@ -21,7 +21,8 @@ def quick() -> FakeStore:
 async def observe(bridge: BridgeTime, seconds: int) -> None:
     for _ in range(seconds):
         await asyncio.sleep(1)
-        await bridge.observe()
+        if bridge.observe():
+            await bridge.persist()
 
 
 @in_virtual_time

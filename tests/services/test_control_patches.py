@@ -263,13 +263,13 @@ async def test_without_a_synchronised_clock_nothing_foreign_is_joined() -> None:
     made = await agreed(*PAIR)
     windsor = made["windsor"]
     windsor.clock.is_synchronised = False
-    await windsor.bridge.observe()
+    windsor.bridge.observe()
     windsor.control.refresh()
     assert not windsor.hears(BORDER)
     assert windsor.reason("river") == "clock-unsynchronised"
     assert not windsor.map.remote
     windsor.clock.is_synchronised = True
-    await windsor.bridge.observe()
+    windsor.bridge.observe()
     windsor.control.refresh()
     assert windsor.hears(BORDER)
 
@@ -285,7 +285,7 @@ async def test_a_plan_waits_for_a_clock_that_can_be_relied_on() -> None:
     assert windsor.reason("river") == "waiting-for"
     assert not made.brokers[0].topics("patch")
     windsor.clock.is_synchronised = True
-    await windsor.bridge.observe()
+    windsor.bridge.observe()
     windsor.control.refresh()
     await settle(1.0)
     assert made.brokers[0].topics("patch")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +12,7 @@ from radiobridge.errors import CommandError
 from radiobridge.model.interface import KeyAnswer
 from radiobridge.model.patch import Access
 from radiobridge.services.clock import BRIDGE_TIME_KEY
+from radiobridge.services.tasks import PATIENCE_S
 from radiobridge.text import Text
 from radiobridge.wire.documents import Document, read_document
 from radiobridge.wire.topics import head_topic, presence_topic, spurt_topic
@@ -79,6 +81,23 @@ async def test_the_loop_that_turns_says_so_each_second() -> None:
     made.windsor.gateway.alive = lambda: beats.append(now())
     await asyncio.sleep(10.5)
     assert len(beats) == 10
+
+
+@in_virtual_time
+async def test_a_disk_that_hangs_holds_up_neither_the_house_nor_the_end() -> None:
+    made = await world()
+    beats: list[float] = []
+    made.windsor.gateway.alive = lambda: beats.append(now())
+    made.windsor.store.takes_s = inf
+    with capture_logs() as logs:
+        await asyncio.sleep(30.5)
+        assert len(beats) >= 30
+        before = now()
+        await made.windsor.gateway.stop()
+    assert now() - before <= PATIENCE_S
+    told = [(line["event"], line["error"]) for line in logs if "error" in line]
+    silent = "the disk does not answer"
+    assert {("bridge-time-not-stored", silent), ("not-all-stored", silent)} <= set(told)
 
 
 # --- voice through whole gateways -----------------------------------------------------------------

@@ -189,7 +189,7 @@ async def test_a_gateway_without_the_right_consents_to_nothing() -> None:
 async def test_without_a_synchronised_clock_nothing_is_given() -> None:
     made = await world(*PAIR)
     made["windsor"].clock.is_synchronised = False
-    await made["windsor"].bridge.observe()
+    made["windsor"].bridge.observe()
     with pytest.raises(CommandError, match="not synchronised"):
         await made["windsor"].propose("river", OURS, THEIRS)
 

@@ -54,17 +54,18 @@ class BridgeTime:
         """Return about when it will be `bridge_ms`."""
         return self._clock.monotonic() + (bridge_ms - self.now_ms()) / 1000
 
-    async def observe(self) -> None:
-        """Compare with the system's clock (each second), persist now and then."""
+    def observe(self) -> bool:
+        """Compare with the system's clock (each second); tell whether it is time to `persist`."""
         now = self._clock.monotonic()
         step = self._bridge.observe(
             now, self._clock.wall_ms(), synchronised=self._clock.synchronised()
         )
         if step is not None:
             log.error("clock-stepped", offset_ms=step.offset_ms)
-        if now - self._persisted_at >= PERSIST_S:
-            self._persisted_at = now
-            await self.persist()
+        if now - self._persisted_at < PERSIST_S:
+            return False
+        self._persisted_at = now
+        return True
 
     async def persist(self) -> None:
         """Store bridge time: it never starts below this again. Raises StoreError."""

@@ -2,6 +2,10 @@
 
 import asyncio
 
+from radiobridge.text import Text
+
+HANGS = Text("the disk does not answer", "le disque ne répond pas")
+
 SOON_S = 0.05
 """A command that takes away answers within 100 ms, whatever the disk does."""
 

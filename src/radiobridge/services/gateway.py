@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from radiobridge.model.voice import Claim
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import OBSERVE_S, BridgeTime
 from radiobridge.services.control import ControlPlane
+from radiobridge.services.durable import HANGS
 from radiobridge.services.emergency import Emergency
 from radiobridge.services.heads import Heads
 from radiobridge.services.holds import ChannelChange
@@ -25,7 +27,7 @@ from radiobridge.services.identities import Identities
 from radiobridge.services.kill_switch import KillSwitch
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
-from radiobridge.services.tasks import Tasks
+from radiobridge.services.tasks import PATIENCE_S, Tasks
 from radiobridge.services.undelivered import Undelivered
 from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import Link, PatchApi, StateStore
@@ -120,6 +122,7 @@ class Gateway:
         )
         self._identities = Identities()
         self._housekeeping: asyncio.Task[None] | None = None
+        self._storing: asyncio.Task[None] | None = None
         control.intake.ports.heard = self._heard
         voice.talker_of = self._identities.of
         control.intake.ports.emergency = emergency.heard
@@ -149,19 +152,24 @@ class Gateway:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._make_durable()
+        except TimeoutError:
+            log.error("not-all-stored", error=HANGS.en)  # noqa: TRY400
+        self._auditor.stopped()
+
+    async def _make_durable(self) -> None:
         await self._switch.close()
         await self._heads.close()
         await self._control.settle()
         await self.emergency.settle()
         await self._tasks.settle()
-        self._auditor.stopped()
         last = max((one.number for one in self._connections.values()), default=0)
-        try:
-            # Who starts again within the second must not look older than this goodbye.
+        # Who starts again within the second must not look older than this goodbye.
+        with suppress(StoreError):  # `_persist` meets the same disk, and says so
             await self._store.put(CONNECTION_KEY, str(last))
-            await self._bridge.persist()
-        except StoreError as error:
-            log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
+        await self._persist()
 
     def quiet(self) -> None:
         """Unkey everything and hear nothing more; the first thing that SIGTERM does."""
@@ -173,10 +181,8 @@ class Gateway:
         synchronised = self._bridge.synchronised
         while True:
             await asyncio.sleep(OBSERVE_S)
-            try:
-                await self._bridge.observe()
-            except StoreError as error:
-                log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
+            if self._bridge.observe():
+                self._store_time()
             if self._bridge.synchronised is not synchronised:
                 synchronised = self._bridge.synchronised
                 log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
@@ -187,6 +193,19 @@ class Gateway:
             self._show_presence()
             self._heads.tick()
             self.alive()
+
+    def _store_time(self) -> None:
+        """Store bridge time beside all else: a disk that hangs holds up nothing."""
+        if self._storing is not None and not self._storing.done():
+            log.error("bridge-time-not-stored", error=HANGS.en)
+            return
+        self._storing = self._tasks.spawn(self._persist())
+
+    async def _persist(self) -> None:
+        try:
+            await self._bridge.persist()
+        except StoreError as error:
+            log.error("bridge-time-not-stored", error=str(error))  # noqa: TRY400
 
     # --- documents that are for people ---------------------------------------------------------
 

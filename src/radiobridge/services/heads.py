@@ -22,11 +22,11 @@ from radiobridge.model.ids import AgencyId, GatewayId
 from radiobridge.services.audit_heads import AuditHeads
 from radiobridge.services.auditing import Auditor
 from radiobridge.services.clock import BridgeTime
+from radiobridge.services.durable import HANGS
 from radiobridge.services.intake import Intake
 from radiobridge.services.papers import Papers
 from radiobridge.services.tasks import Tasks
 from radiobridge.spi import StateStore
-from radiobridge.text import Text
 from radiobridge.wire.documents import Document
 from radiobridge.wire.topics import TopicKind, head_topic, parse_topic
 from radiobridge.wire.words import MAX_VERSIONS, Head
@@ -45,8 +45,6 @@ _SURE_S = 0.005
 
 STORE_S = 2.0
 """A disk that takes longer does not stop heads; the next start then asks to be confirmed."""
-
-_HANGS = Text("the disk does not answer", "le disque ne répond pas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ class Heads:
             async with asyncio.timeout(STORE_S):
                 await self._store.put(MARKER_KEY, str(self._papers.next_version()))
         except (StoreError, TimeoutError) as error:
-            why = error.text if isinstance(error, StoreError) else _HANGS
+            why = error.text if isinstance(error, StoreError) else HANGS
             raise CommandError(
                 f"the state is not confirmed: it cannot be stored ({why.en})",
                 f"l'état n'est pas confirmé : il ne peut être enregistré ({why.fr})",
@@ -178,7 +176,7 @@ class Heads:
             async with asyncio.timeout(STORE_S):
                 await self._store.put(MARKER_KEY, str(version))
         except (StoreError, TimeoutError) as error:
-            log.error("head-not-noted", error=str(error))  # noqa: TRY400
+            log.error("head-not-noted", error=str(error) or HANGS.en)  # noqa: TRY400
             return False
         return True
 

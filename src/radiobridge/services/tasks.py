@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-PATIENCE_S = 3.0
-"""How long the end of the gateway waits for them: longer than a disk is given anywhere."""
+PATIENCE_S = 8.0
+"""How long the end of the gateway waits for them: a disk may be slow, and must not be lost for it;
+one that hangs must not hold up the start of the next gateway."""
 
 
 class Tasks:
