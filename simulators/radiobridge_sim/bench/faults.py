@@ -38,7 +38,9 @@ LINK_BACK_S = 20.0
 """A link is tried again with a growing pause."""
 
 RESTART_S = 20.0
-UNKEY_MS = 500.0
+UNKEY_MS = 520.0
+"""A radio under CCDI is pressed for half a second at a time, and ends the last press by itself."""
+
 HOLD_MS = 1500.0
 """Nothing more comes: the gap is held for 0.8 s by a transmitter that still may get its voice."""
 

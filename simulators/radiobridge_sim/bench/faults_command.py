@@ -23,13 +23,13 @@ from radiobridge_sim.demo.progress import Progress
 
 DONE, FAILED = 0, 1
 
-COLUMNS: tuple[tuple[str, Text, Text], ...] = (
-    ("lost", Text("lost", "perdus"), Text("", "")),
-    ("gap_ms", Text("gap", "trou"), Text("ms", "ms")),
-    ("keyed", Text("keyed", "émissions"), Text("×", "×")),
-    ("unkey_ms", Text("unkey", "repos"), Text("ms", "ms")),
-    ("told_ms", Text("tell", "avis"), Text("ms", "ms")),
-    ("recover_s", Text("recover", "retour"), Text("s", "s")),
+COLUMNS: tuple[tuple[str, Text, str], ...] = (
+    ("lost", Text("lost", "perdus"), ""),
+    ("gap_ms", Text("gap", "trou"), "ms"),
+    ("keyed", Text("keyed", "émis"), "×"),
+    ("unkey_ms", Text("unkey", "repos"), "ms"),
+    ("told_ms", Text("tell", "avis"), "ms"),
+    ("recover_s", Text("recover", "retour"), "s"),
 )
 """What is measured of each fault: its field, its heading, its unit."""
 
@@ -168,14 +168,15 @@ def to_json(rows: Sequence[Row], language: Language) -> dict[str, Any]:
 
 def show(rows: Sequence[Row], language: Language, console: Console) -> None:
     """Print the table; a figure beyond its limit has the limit beside it."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    # 80 columns are enough, in French too: what is no terminal has no more.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
-    table.add_column(Text("fault", "panne").to(language), no_wrap=True)
-    for _, heading, _ in COLUMNS:
-        table.add_column(heading.to(language), justify="right")
+    table.add_column(Text("fault", "panne").to(language))
+    for _, heading, unit in COLUMNS:
+        table.add_column(f"{heading.to(language)}\n{unit}", justify="right", no_wrap=True)
     table.add_column("")
     for row in rows:
-        cells = [_cell(row, field, unit.to(language)) for field, _, unit in COLUMNS]
+        cells = [_cell(row, field) for field, _, _ in COLUMNS]
         mark = "[green]✔[/]" if row.held else "[bold red]✘[/]"
         table.add_row(row.fault.part, row.fault.name.to(language), *cells, mark)
     console.print(table)
@@ -185,11 +186,10 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 3)
 
 
-def _cell(row: Row, field: str, unit: str) -> str:
+def _cell(row: Row, field: str) -> str:
     value = _finite(getattr(row.outcome, field))
     limit = getattr(row.fault.limits, field)
     if value is None:
         return "" if limit is None else "[bold red]–[/]"
     text = f"{value:.1f}" if field == "recover_s" else f"{value:.0f}"
-    text = f"{text} {unit}".rstrip()
     return text if row.ok(field) else f"[bold red]{text} > {limit:.0f}[/]"
