@@ -136,7 +136,7 @@ def measure_phrase(
     runs = _runs(matches)
     shifts = _shifts(runs, mouth, ear, active)
     lags = _lag_of_blocks(runs, shifts, len(active))
-    present = _present_blocks(mouth, ear, active, lags)
+    present = _present_blocks(mouth, ear, active & _found_blocks(matches, len(active)), lags)
     spoken = np.flatnonzero(active)
     alive = np.flatnonzero(active & present)
     first, last = (int(alive[0]), int(alive[-1])) if len(alive) else (len(active), -1)
@@ -294,11 +294,19 @@ def _heard_power(ear: _Float, lags: NDArray[np.int64]) -> _Float:
     return power
 
 
+def _found_blocks(matches: Sequence[Match], blocks: int) -> NDArray[np.bool_]:
+    found = np.zeros(blocks, np.bool_)
+    for match in matches:
+        found[match.at // BLOCK : (match.at + WINDOW) // BLOCK] = True
+    return found
+
+
 def _present_blocks(
-    mouth: _Float, ear: _Float, active: NDArray[np.bool_], lags: NDArray[np.int64]
+    mouth: _Float, ear: _Float, known: NDArray[np.bool_], lags: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
+    """`known` was heard, and tells how much louder: all may be mostly silence."""
     said, heard = _block_power(mouth), _heard_power(ear, lags)
-    change = float(np.median(heard[active] / said[active]))
+    change = float(np.median(heard[known] / said[known]))
     return heard >= said * change * 10 ** (-MISSING_DB / 10)
 
 

@@ -161,6 +161,16 @@ def test_nothing_heard_is_all_missing(call: Speech) -> None:
     assert not found.whole
 
 
+def test_what_was_heard_in_part_and_then_not_at_all_is_missing(call: Speech) -> None:
+    """Digital silence is no quiet speech, however much of it there is."""
+    heard = np.zeros(len(call.said) + RATE, np.int16)
+    heard[START : START + RATE] = call.coded[:RATE]
+    found = measure_phrase(call.said, heard, START, call.end)
+    rest_ms = 1000.0 * (call.end - START - RATE) / RATE
+    assert found.clipped_end_ms == pytest.approx(rest_ms, abs=300.0)
+    assert not found.whole
+
+
 def test_other_speech_is_not_mistaken_for_it(call: Speech) -> None:
     other = make("long-en")
     found = measure_phrase(call.said, other.heard(other.coded, 40), START, call.end)
