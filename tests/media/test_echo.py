@@ -14,6 +14,9 @@ PHRASES = {name: phrase.samples() for name, phrase in load_phrases().items()}
 SHORT = sorted(name for name, samples in PHRASES.items() if 1.3 < len(samples) / RATE < 2.6)
 
 
+HANG = RATE // 5
+
+
 def coded(samples: Pcm) -> Pcm:
     """Return what comes out of our codec."""
     encoder, decoder = OpusEncoder(RATE), OpusDecoder(RATE)
@@ -29,9 +32,13 @@ def heard(*spurts: Pcm, gap: int = 1100, marks: bool = True) -> tuple[list[Echo]
     row = np.clip(row + noise, -32768, 32767).astype(np.int16)
     lengths = [len(spurt) + gap for spurt in spurts]
     starts = {at // FRAME for at in itertools.accumulate(lengths, initial=0)}
+    ends = [at - gap for at in itertools.accumulate(lengths)]
     finder, found, repeats = EchoFinder(RATE), [], False
     for number in range(len(row) // FRAME):
         now = 1000.0 + number * 0.02
+        at = number * FRAME
+        if any(end + HANG <= at < end + gap - FRAME for end in ends):
+            continue  # the squelch is closed
         if number in starts and (marks or number == 0):
             finder.heard.begin(now)
         if finder.hear(row[number * FRAME : (number + 1) * FRAME], now):
@@ -59,6 +66,25 @@ def test_a_recording_that_is_played_again_is_none(name: str) -> None:
 @pytest.mark.parametrize("apart", range(800, 8000, 800))
 def test_words_said_twice_soon_after_somebody_else_are_none(name: str, apart: int) -> None:
     assert heard(PHRASES["long-en"][:1600], PHRASES[name], gap=apart)[0] == []
+
+
+@pytest.mark.parametrize("name", ["dont-shoot-en", "ne-tirez-pas-fr", "ne-tirez-pas-bref-fr"])
+@pytest.mark.parametrize("apart_s", [0.7, 1.0, 2.0])
+def test_who_cries_the_same_again_with_his_key_pressed_anew_is_none(
+    name: str, apart_s: float
+) -> None:
+    words, gap = PHRASES[name], round(apart_s * RATE)
+    assert heard(words, coded(words), gap=gap) == ([], False)
+
+
+@pytest.mark.parametrize("name", ["dont-shoot-en", "ne-tirez-pas-fr"])
+@pytest.mark.parametrize("apart_s", [0.7, 1.0, 1.2])
+def test_what_comes_back_late_is_found_when_it_does_so_again(name: str, apart_s: float) -> None:
+    words, gap = PHRASES[name], round(apart_s * RATE)
+    again = coded(words)
+    found, _ = heard(words, again, coded(again), gap=gap)
+    assert found
+    assert found[0].back_s == pytest.approx(len(words) / RATE + apart_s, abs=0.05)
 
 
 def test_other_words_are_none() -> None:

@@ -11,6 +11,11 @@ its start. So words that somebody says twice, a siren and an alarm are none. (A 
 itself up within one transmission repeats the same piece for ever, as a siren does: `repeats` tells
 of both, and who asks finds out by letting go for a moment.) And what comes back
 exactly, sample by sample, has not been through our codec: it is a recording that is played again.
+
+Somebody who cries the same words twice, pressing his key anew, must not be taken for a loop: his
+radio would be cut. A loop comes back at once, as soon as the other radio finds the channel clear
+(the receiver was closed for 0.4 s at most); or, if something elsewhere holds the words back, turn
+for turn after the same time (to 60 ms): it is found at the second turn then.
 """
 
 from collections import deque
@@ -49,6 +54,10 @@ _MATCH = 0.75
 _ALIGNED = 25
 """Frames by which the beginnings may lie otherwise than the sound: a preroll, a lead-in."""
 _EXACT = 0.985
+_AT_ONCE = 20
+"""Frames for which a receiver is closed at most before what comes back at once."""
+_TURN = 3
+"""Frames by which two turns of a loop may differ."""
 _REPEATS = 5
 _COMPARED = _WINDOW
 """Frames that are compared sample by sample."""
@@ -72,6 +81,15 @@ def _matrix() -> Floats:
     return inside.astype(np.float32)
 
 
+class _Start(NamedTuple):
+    """Somebody came on."""
+
+    slot: int
+    """The place in time, in frames."""
+    closed: int
+    """Frames for which nothing had been heard."""
+
+
 class Track:
     """The newest seconds of what one radio heard.
 
@@ -88,12 +106,12 @@ class Track:
         self._sound: Samples = np.zeros((2 * _KEPT, FRAME), np.float32)
         self.slot = -_KEPT
         """The newest frame's place in time, in frames."""
-        self.starts: deque[int] = deque(maxlen=8)
-        """The places in time at which somebody came on."""
+        self.starts: deque[_Start] = deque(maxlen=8)
 
     def begin(self, now: float) -> None:
         """Somebody comes on: COR rises, or a voice begins under it."""
-        self.starts.append(int(now / FRAME_S))
+        slot = int(now / FRAME_S)
+        self.starts.append(_Start(slot, slot - self.slot))
 
     def feed(self, frame: PcmFrame, now: float) -> None:
         """Take the next 20 ms."""
@@ -141,6 +159,9 @@ class EchoFinder:
         """Take frames of 20 ms at `rate` Hz."""
         self.heard = Track(rate)
         self._next = _EVERY
+        self._turns: deque[tuple[int, int, int]] = deque(maxlen=8)
+        """Echoes that may have been words said again: where the words began, where they came back,
+        and how far back they lay."""
         self._same = 0
         """Looks in a row at which a piece of the same transmission has come again."""
 
@@ -166,14 +187,14 @@ class EchoFinder:
         best = int(scores.argmax())
         match = float(scores[best])
         back = _NEAREST + scores.size - 1 - best
-        began = self.heard.starts[-1] if self.heard.starts else 0
+        began = self.heard.starts[-1].slot if self.heard.starts else 0
         within = self.heard.slot - back - _WINDOW >= began - _ALIGNED
         self._same = self._same + 1 if match >= _MATCH and within else 0
         words = match >= _MATCH and active >= _LEAST_ACTIVE
         if self._since(began, rows[-_WINDOW - back : -back], self.heard.slot - back):
             # Said twice under one carrier: nobody has come on in between to send it back.
             return None
-        if not words or not self._aligned(back) or self._exact(back):
+        if not words or not self._returns(back) or self._exact(back):
             return None
         return Echo(back * FRAME_S, match)
 
@@ -189,10 +210,28 @@ class EchoFinder:
         said = int(rows[-after:].any(axis=1).sum()) if after else 0
         return 2 * said > int(rows.any(axis=1).sum())
 
-    def _aligned(self, back: int) -> bool:
-        """Tell whether somebody came on as long after another as the sound lies back."""
+    def _returns(self, back: int) -> bool:
+        """Tell whether somebody came on as long after another as the sound lies back.
+
+        He must have done so at once, or as long after him as he after one before.
+        """
         starts = self.heard.starts
-        return any(abs(n - t - back) <= _ALIGNED for n in starts for t in starts if n > t)
+        pairs = [
+            (first.slot, again)
+            for again in starts
+            for first in starts
+            if again.slot > first.slot and abs(again.slot - first.slot - back) <= _ALIGNED
+        ]
+        if any(again.closed <= _AT_ONCE for _, again in pairs):
+            return True
+        turns = [(first, again.slot, back) for first, again in pairs]
+        found = any(
+            first == came_back and abs(back - before) <= _TURN
+            for first, _, _ in turns
+            for _, came_back, before in self._turns
+        )
+        self._turns.extend(turn for turn in turns if turn not in self._turns)
+        return found
 
     def _exact(self, back: int) -> bool:
         """Tell whether the sound is the same sample by sample."""
