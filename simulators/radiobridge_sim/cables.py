@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from radiobridge_sim.serial.ccdi_radio import CcdiRadio
 from radiobridge_sim.serial.rfc2217_lines import Rfc2217Lines
 from radiobridge_sim.trunked import Trunk
 from radiobridge_sim.usrp import UsrpSocket
+
+NOISE = bytes(n for n in range(1, 256) if n != 0x0D)
+"""What a line brings that hangs loose: each byte but the one that ends a message."""
 
 
 def _nothing() -> None:
@@ -29,6 +33,7 @@ class _Device:
     pull: Callable[[], None]
     plug_in: Callable[[], None]
     close: Callable[[], None]
+    babble: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class Cables:
     """The serial device is gone for who has it open. A USRP radio has none."""
     plug_in: Callable[[], None] = _nothing
     """It is there again, under the same name."""
+    babble: Callable[[], None] = _nothing
+    """The line brings what no radio has said. Lines of a serial port have no words."""
 
 
 def connect(side: Side, log: LineLog, zero: float, folder: Path) -> Cables:
@@ -83,6 +90,7 @@ def connect(side: Side, log: LineLog, zero: float, folder: Path) -> Cables:
         close=close,
         pull=device.pull,
         plug_in=device.plug_in,
+        babble=device.babble,
     )
 
 
@@ -95,6 +103,7 @@ def _ccdi(radio: DonorRadio, name: Path) -> _Device:
         pull=device.vanish,
         plug_in=device.appear,
         close=device.stop,
+        babble=partial(device.babble, NOISE),
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ class GatewayProcess:
         self.log = log
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it; call from the main thread (the end of the calling thread ends it)."""
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start it, `environment` added to ours.
+
+        Call from the main thread: the end of the calling thread ends it.
+        """
         command = [sys.executable, "-m", "radiobridge.cli.main", "run", str(self.config)]
         setpriv = shutil.which("setpriv")
         if setpriv is not None:
@@ -41,6 +45,7 @@ class GatewayProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=os.environ | dict(environment or {}),
             )
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self._child.pid, PRIORITY)

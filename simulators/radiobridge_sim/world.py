@@ -192,10 +192,10 @@ class World:
         """Return the folder of the side's gateway."""
         return self.folder / str(side.agency)
 
-    def start_gateway(self, side: Side) -> None:
-        """Start a gateway (again); call from the main thread."""
+    def start_gateway(self, side: Side, environment: Mapping[str, str] | None = None) -> None:
+        """Start a gateway (again), `environment` added to ours; call from the main thread."""
         self._ended.discard(side.unit)
-        self._gateways[side.unit].start()
+        self._gateways[side.unit].start(environment)
 
     def _all_up(self) -> bool:
         return all(linked(self.gateway(side).status()) for side in self.sides)

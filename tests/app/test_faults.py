@@ -7,7 +7,6 @@ import contextlib
 import os
 import resource
 import signal
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 
 from radiobridge.text import Text
 from radiobridge_sim.agencies import CBP, OPP, RADIO, Side
+from radiobridge_sim.bench import stuck
+from radiobridge_sim.cables import NOISE
 from radiobridge_sim.gateway_status import linked
 from radiobridge_sim.serial.ccdi_radio import CcdiRadio
 from tests.app.figures import Figures
@@ -63,25 +64,16 @@ def test_a_keyer_that_stands_still_or_is_told_to_end(
     river.wait_until(lambda: keyer_pid(river) not in (None, pid), LIMIT_S, replaced)
 
 
-STUCK = """
-    import signal, time
-    if "radiobridge.cli.main" in " ".join(__import__("sys").orig_argv):
-        signal.signal(signal.SIGUSR2, lambda *_: time.sleep(3600))
-"""
-"""Python runs a signal's handler in the main thread, between two steps of the event loop."""
-
-
 def test_an_event_loop_that_is_stuck(
     river: River, figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process lives, and its sockets are open; nothing renews the lease."""
-    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(STUCK))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(stuck.prepare(tmp_path)), prepend=os.pathsep)
     river.signal(OPP, signal.SIGKILL)
     river.gateway(OPP).wait(LIMIT_S)
     river.ready()
     long_talk(river, *TAC1)
-    at = river.signal(OPP, signal.SIGUSR2)
+    at = river.signal(OPP, stuck.SIGNAL)
     took = unkeyed(river, at, figures, *TAC1)
     assert max(took.values()) <= UNKEY_MS, took
     not_again(river, at, *TAC1)
@@ -253,11 +245,10 @@ def test_a_serial_line_that_babbles_and_a_device_under_another_name(
     boot, pid = (river.gateway(OPP).status() or {})["boot"], keyer_pid(river)
     long_talk(river, *TAC1)
     at = since = river.clock.now()
-    noise = bytes(n for n in range(1, 256) if n != 0x0D)
     until = time.monotonic() + 1.5
 
     def babble() -> bool:
-        radio.babble(noise)
+        radio.babble(NOISE)
         return time.monotonic() > until
 
     river.comes_true(lambda: babble() or river.radio_status(OPP)["interface"] == "lost", LIMIT_S)

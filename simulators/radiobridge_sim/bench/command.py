@@ -1,16 +1,12 @@
 """`radiobridge bench`: measure, and say whether the targets are met on this machine."""
 
-import tempfile
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from radiobridge.cli.words import language, say
-from radiobridge.text import Language, Text
+from radiobridge.cli.words import say
 from radiobridge_sim import stage
 from radiobridge_sim.bench import faults_command, network_command
 from radiobridge_sim.bench.load_commands import add_commands
@@ -18,15 +14,13 @@ from radiobridge_sim.bench.micro import run_micro
 from radiobridge_sim.bench.path import run_path
 from radiobridge_sim.bench.report import (
     Section,
-    all_ok,
     micro_section,
     path_sections,
 )
-from radiobridge_sim.bench.tell import tell
-from radiobridge_sim.demo.progress import Progress
+from radiobridge_sim.bench.running import Doing, run_measure
+from radiobridge_sim.options import RADIOS, JsonOption, LangOption, RadiosOption
 from radiobridge_sim.world import World
 
-DONE, FAILED = 0, 1
 SPURTS, QUICK_SPURTS = 20, 4
 BATCHES, QUICK_BATCHES = 25, 5
 
@@ -98,58 +92,30 @@ def run_bench(
             ),
         ),
     ] = None,
-    radios: Annotated[
-        str,
-        typer.Option(
-            "--radios",
-            metavar="CA,US",
-            help=say(
-                "What keys the Canadian and the American radio: ccdi, lines or usrp.",
-                "Ce qui active la radio canadienne et l'américaine : ccdi, lines ou usrp.",
-            ),
-        ),
-    ] = "ccdi,usrp",
-    as_json: Annotated[
-        bool, typer.Option("--json", help=say("Print JSON.", "Afficher en JSON."))
-    ] = False,
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
-    ] = None,
+    radios: RadiosOption = RADIOS,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
 ) -> None:
     """Measure; exit status 0 only if every target is met."""
     if context.invoked_subcommand is not None:
         return
     sides = stage.sides(radios)
-    # What goes on is told on stderr, so that the result can be piped.
-    progress = Progress(Console(stderr=True), lang or language())
     wanted = set(Part) if only is None else {only}
     count = spurts or (QUICK_SPURTS if quick else SPURTS)
-    sections: list[Section] = []
-    try:
-        with (
-            stage.signals_raise(),
-            tempfile.TemporaryDirectory(
-                prefix="radiobridge-bench-", dir=stage.short_folder()
-            ) as folder,
-        ):
-            if Part.MICRO in wanted:
-                batches = QUICK_BATCHES if quick else BATCHES
-                costs = run_micro(Path(folder), batches, progress.doing)
-                sections.append(micro_section(costs))
-            if Part.PATH in wanted:
-                world = World(Path(folder), sides)
-                sections += _path(world, count, progress.doing)
-    except stage.StoppedError as stopped:
-        progress.note(Text("stopped", "arrêté"), "yellow")
-        raise typer.Exit(128 + stopped.number) from None
-    finally:
-        progress.close()
-    tell(sections, progress.language, as_json=as_json)
-    raise typer.Exit(DONE if all_ok(sections) else FAILED)
+
+    def measure(folder: Path, doing: Doing) -> list[Section]:
+        sections: list[Section] = []
+        if Part.MICRO in wanted:
+            batches = QUICK_BATCHES if quick else BATCHES
+            sections.append(micro_section(run_micro(folder, batches, doing)))
+        if Part.PATH in wanted:
+            sections += _path(World(folder, sides), count, doing)
+        return sections
+
+    run_measure(measure, lang, as_json=as_json)
 
 
-def _path(world: World, spurts: int, doing: Callable[[Text], None]) -> list[Section]:
+def _path(world: World, spurts: int, doing: Doing) -> list[Section]:
     try:
         return path_sections(run_path(world, spurts, doing))
     finally:

@@ -12,8 +12,10 @@ from functools import partial
 from typing import Any
 
 from radiobridge.text import Text
-from radiobridge_sim.agencies import Side
+from radiobridge_sim.bench import stuck
+from radiobridge_sim.bench.places import HANG_S, SIMPLEX, Place
 from radiobridge_sim.bench.stand import LONG, Outcome, Stand
+from radiobridge_sim.line_log import LineEvent
 from radiobridge_sim.network import Route
 from radiobridge_sim.sound import RATE
 from radiobridge_sim.trunked import TrunkedSettings
@@ -30,8 +32,8 @@ class Fault:
     run: Callable[[Stand], Outcome]
     limits: Outcome
     """At most; None: no limit."""
-    trunked: TrunkedSettings | None = None
-    """The far radio works on such a system: another world than the rest."""
+    place: Place = SIMPLEX
+    """The world in which it happens."""
 
 
 LINK_BACK_S = 20.0
@@ -41,6 +43,16 @@ RESTART_S = 20.0
 UNKEY_MS = 520.0
 """A radio under CCDI is pressed for half a second at a time, and ends the last press by itself."""
 
+PRESSED_MS = 1000.0 + UNKEY_MS
+"""The line is given up when it has brought nothing but noise for a while; then as above."""
+
+LOOPED = "dont-shoot-en"
+"""Shorter than the 2 s for which voice waits for a clear channel: else none is closed."""
+
+REPEATED_MS = 200.0
+"""A repeater and tone filters take the softest ends from words."""
+
+LOOP_MS = 5000.0
 HOLD_MS = 1500.0
 """Nothing more comes: the gap is held for 0.8 s by a transmitter that still may get its voice."""
 
@@ -175,6 +187,17 @@ def _keying() -> tuple[Fault, ...]:
         out = stand.unkeyed(lambda: one.send(signal.SIGSTOP))
         return _mended(stand, out, lambda _: one.send(signal.SIGCONT))
 
+    def gateway_stuck(stand: Stand) -> Outcome:
+        world, far = stand.world, stand.far
+        _end(stand, signal.SIGKILL)
+        world.gateway(far).wait(10.0)
+        world.start_gateway(far, {"PYTHONPATH": str(stuck.prepare(world.folder))})
+        stand.recovered(world.clock.now())
+        out = stand.unkeyed(lambda: world.gateway(far).send(stuck.SIGNAL))
+        _end(stand, signal.SIGKILL)
+        world.gateway(far).wait(10.0)
+        return _mended(stand, out, lambda _: world.start_gateway(far))
+
     def keyer(number: signal.Signals) -> Callable[[Stand], Outcome]:
         def run(stand: Stand) -> Outcome:
             pid = _keyer(stand)
@@ -204,6 +227,11 @@ def _keying() -> tuple[Fault, ...]:
             gateway_stopped,
         ),
         row(
+            "event-loop-stuck",
+            Text("the gateway is stuck in a call", "la passerelle reste bloquée"),
+            gateway_stuck,
+        ),
+        row(
             "keyer-killed",
             Text("the keyer is killed", "le processus d'émission est tué"),
             keyer(signal.SIGKILL),
@@ -224,10 +252,27 @@ def _manners() -> tuple[Fault, ...]:
         at = stand.world.begin(stand.near, LONG).start / RATE
         stand.wait(lambda: bool(_denied(stand, at)), _ANSWER)
         said_no = _denied(stand, at)[0]
-        return Outcome(told_ms=stand.told_ms(stand.near, _not_delivered, said_no))
+        return Outcome(told_ms=stand.told_ms([stand.near], _not_delivered, said_no))
 
     def queued(stand: Stand) -> Outcome:
         return stand.through(lambda: None)
+
+    def hung(stand: Stand) -> Outcome:
+        since = stand.world.clock.now()
+        out = stand.through(lambda: None)
+        stand.world.pause(HANG_S + 1.0)
+        # The receiver hears the carrier for longer than anybody speaks: nothing to count lost by.
+        return replace(out, lost=None, keyed=sum(event.value for event in stand.ptt(since)))
+
+    def looped(stand: Stand) -> Outcome:
+        world = stand.world
+        since = world.begin(stand.near, LOOPED).start / RATE
+        stand.wait(lambda: bool(_keyings(stand, since)), Text("a loop", "une boucle"))
+        closed = _keyings(stand, since)[0].t
+        told = stand.told_ms(world.sides, _loop, closed)
+        world.settle()
+        over = _keyings(stand, since)[-1].t
+        return Outcome(unkey_ms=1000.0 * (over - closed), told_ms=told)
 
     return (
         Fault(
@@ -236,7 +281,9 @@ def _manners() -> tuple[Fault, ...]:
             name=Text("a trunked system queues each call", "un réseau met chaque appel en attente"),
             run=queued,
             limits=Outcome(lost=0, gap_ms=20.0, keyed=1),
-            trunked=TrunkedSettings(grant_s=(0.3, 0.6), queued_share=1.0, denied_share=0.0),
+            place=Place(
+                trunked=TrunkedSettings(grant_s=(0.3, 0.6), queued_share=1.0, denied_share=0.0)
+            ),
         ),
         Fault(
             id="call-denied",
@@ -244,7 +291,25 @@ def _manners() -> tuple[Fault, ...]:
             name=Text("a trunked system denies each call", "un réseau refuse chaque appel"),
             run=denied,
             limits=Outcome(told_ms=200.0),
-            trunked=TrunkedSettings(grant_s=(0.5, 1.5), queued_share=0.0, denied_share=1.0),
+            place=Place(
+                trunked=TrunkedSettings(grant_s=(0.5, 1.5), queued_share=0.0, denied_share=1.0)
+            ),
+        ),
+        Fault(
+            id="repeater-hang",
+            part="E",
+            name=Text("a repeater hangs 5 s and beeps", "un relais tient 5 s et fait bip"),
+            run=hung,
+            limits=Outcome(gap_ms=REPEATED_MS, keyed=1),
+            place=Place(repeater=True),
+        ),
+        Fault(
+            id="one-channel",
+            part="E",
+            name=Text("the air closes a loop", "les ondes ferment une boucle"),
+            run=looped,
+            limits=Outcome(unkey_ms=LOOP_MS, told_ms=LOOP_MS),
+            place=Place(one_channel=True),
         ),
     )
 
@@ -256,19 +321,36 @@ def _devices() -> tuple[Fault, ...]:
     def pulled(stand: Stand) -> Outcome:
         cables = stand.world.cables(stand.far)
         _, at = stand.talk_into(cables.pull)
-        told = stand.told_ms(stand.far, _interface_lost, at)
+        told = stand.told_ms([stand.far], _interface_lost, at)
         stand.wait(lambda: not stand.keyed(), Text("PTT off", "PTT coupé"))
         off = next(event.t for event in stand.ptt(at) if not event.value)
         out = Outcome(unkey_ms=1000.0 * (off - at), told_ms=told)
         return _mended(stand, out, lambda _: cables.plug_in())
 
+    def babbles(stand: Stand) -> Outcome:
+        babble = stand.world.cables(stand.far).babble
+        _, at = stand.talk_into(babble)
+        told = stand.told_ms([stand.far], _interface_lost, at, babble)
+        stand.wait(lambda: not stand.keyed(), Text("PTT off", "PTT coupé"))
+        off = next(event.t for event in stand.ptt(at) if not event.value)
+        out = Outcome(unkey_ms=1000.0 * (off - at), told_ms=told)
+        return _mended(stand, out, lambda _: None)
+
+    limits = Outcome(unkey_ms=UNKEY_MS, told_ms=1000.0, recover_s=RESTART_S)
     return (
         Fault(
             id="device-pulled",
             part="F",
             name=Text("the cable that keys is pulled", "le câble d'émission est débranché"),
             run=pulled,
-            limits=Outcome(unkey_ms=UNKEY_MS, told_ms=1000.0, recover_s=RESTART_S),
+            limits=limits,
+        ),
+        Fault(
+            id="line-babbles",
+            part="F",
+            name=Text("the line that keys babbles", "la ligne d'émission dit n'importe quoi"),
+            run=babbles,
+            limits=replace(limits, unkey_ms=PRESSED_MS),
         ),
     )
 
@@ -318,16 +400,20 @@ def _denied(stand: Stand, since: float) -> list[float]:
     return [event.t for event in events if event.value and event.t >= since]
 
 
+def _keyings(stand: Stand, since: float) -> list[LineEvent]:
+    """Return the changes of both donor radios' PTT since then."""
+    lines, sides = stand.world.lines, stand.world.sides
+    both = [event for side in sides for event in lines.events(side.donor, "PTT")]
+    return sorted((event for event in both if event.t >= since), key=lambda event: event.t)
+
+
+def _loop(status: Mapping[str, Any]) -> bool:
+    return any(alarm.startswith("loop") for radio in status["radios"] for alarm in radio["alarms"])
+
+
 def _not_delivered(status: Mapping[str, Any]) -> bool:
     return bool(status["not_delivered"])
 
 
 def _interface_lost(status: Mapping[str, Any]) -> bool:
     return any(radio["interface"] == "lost" for radio in status["radios"])
-
-
-def sides_for(sides: tuple[Side, Side], trunked: TrunkedSettings | None) -> tuple[Side, Side]:
-    """Return the sides of the world in which a fault happens."""
-    if trunked is None:
-        return sides
-    return replace(sides[0], interface="lines", trunked=trunked), sides[1]

@@ -2,10 +2,8 @@
 
 import json
 import math
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -13,15 +11,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from radiobridge.cli.words import language, say
+from radiobridge.cli.words import say
 from radiobridge.errors import ConfigError
 from radiobridge.text import Language, Text
 from radiobridge_sim import stage
-from radiobridge_sim.bench.faults import Fault, faults, sides_for
+from radiobridge_sim.bench.faults import Fault, faults
+from radiobridge_sim.bench.running import DONE, FAILED, Doing, progress_told, work_folder
 from radiobridge_sim.bench.stand import Outcome, Stand
-from radiobridge_sim.demo.progress import Progress
-
-DONE, FAILED = 0, 1
+from radiobridge_sim.options import RADIOS, JsonOption, LangOption
 
 COLUMNS: tuple[tuple[str, Text, str], ...] = (
     ("lost", Text("lost", "perdus"), ""),
@@ -68,24 +65,13 @@ def run_faults(
         int,
         typer.Option("--seed", help=say("Of the bad network.", "Du mauvais réseau.")),
     ] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help=say("Print JSON.", "Afficher en JSON."))
-    ] = False,
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
-    ] = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
 ) -> None:
     """Run the table of faults; exit status 0 only if every limit is kept."""
     wanted = _chosen(only)
-    progress = Progress(Console(stderr=True), lang or language())
-    try:
+    with progress_told(lang) as progress:
         rows = list(_run(wanted, seed, progress.doing))
-    except stage.StoppedError as stopped:
-        progress.note(Text("stopped", "arrêté"), "yellow")
-        raise typer.Exit(128 + stopped.number) from None
-    finally:
-        progress.close()
     if as_json:
         typer.echo(json.dumps(to_json(rows, progress.language), ensure_ascii=False, indent=2))
     else:
@@ -121,17 +107,12 @@ def _chosen(only: Sequence[str] | None) -> list[Fault]:
     return [one for one in known if one.id in only or one.part in only]
 
 
-def _run(wanted: Sequence[Fault], seed: int, doing: Callable[[Text], None]) -> Iterator[Row]:
-    for trunked, group in groupby(wanted, key=lambda one: one.trunked):
-        sides = sides_for(stage.sides("ccdi,usrp"), trunked)
-        # For each world anew: the end of the one before lets no signal interrupt it.
-        with (
-            stage.signals_raise(),
-            tempfile.TemporaryDirectory(
-                prefix="radiobridge-faults-", dir=stage.short_folder()
-            ) as folder,
-        ):
-            stand = Stand(Path(folder), sides, seed)
+def _run(wanted: Sequence[Fault], seed: int, doing: Doing) -> Iterator[Row]:
+    for place, group in groupby(wanted, key=lambda one: one.place):
+        sides = place.sides(stage.sides(RADIOS))
+        # Signals for each world anew: the end of the one before lets none interrupt it.
+        with work_folder() as folder:
+            stand = Stand(folder, sides, seed)
             try:
                 stand.start(doing)
                 for fault in group:

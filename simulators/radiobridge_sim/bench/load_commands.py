@@ -1,41 +1,26 @@
 """`radiobridge bench soak` and `bench flood`: a crowd that talks for long, and garbage."""
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from radiobridge.cli.words import language, say
-from radiobridge.text import Language, Text
+from radiobridge.cli.words import say
 from radiobridge_sim import stage
 from radiobridge_sim.bench.crowd import Crowd
 from radiobridge_sim.bench.flood import PAIRS, RATE, Target, run_calm, run_flood
 from radiobridge_sim.bench.load_sections import calm_section, flood_section, soak_sections
-from radiobridge_sim.bench.report import Section, all_ok
+from radiobridge_sim.bench.report import Section
+from radiobridge_sim.bench.running import Doing, run_measure
 from radiobridge_sim.bench.soak import run_soak
-from radiobridge_sim.bench.tell import tell
-from radiobridge_sim.demo.progress import Progress
+from radiobridge_sim.options import JsonOption, LangOption
 
-DONE, FAILED = 0, 1
 SOAK_PAIRS = 8
 MINUTES = 30.0
 WARM_UP_S = 70.0
 """A gateway remembers ended spurts for 60 s: by then that has settled."""
 
 FLOOD_S = 20.0
-
-Doing: TypeAlias = Callable[[Text], None]
-
-JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help=say("Print JSON.", "Afficher en JSON."))
-]
-LangOption: TypeAlias = Annotated[
-    Language | None,
-    typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
-]
 
 
 def soak(
@@ -81,7 +66,7 @@ def soak(
             stage.ignore_signals()
             crowd.stop()
 
-    _run(measure, lang, as_json=as_json)
+    run_measure(measure, lang, as_json=as_json)
 
 
 def flood(
@@ -120,28 +105,7 @@ def flood(
             stage.ignore_signals()
             crowd.stop()
 
-    _run(measure, lang, as_json=as_json)
-
-
-def _run(
-    measure: Callable[[Path, Doing], list[Section]], lang: Language | None, *, as_json: bool
-) -> None:
-    progress = Progress(Console(stderr=True), lang or language())
-    try:
-        with (
-            stage.signals_raise(),
-            tempfile.TemporaryDirectory(
-                prefix="radiobridge-bench-", dir=stage.short_folder()
-            ) as folder,
-        ):
-            sections = measure(Path(folder), progress.doing)
-    except stage.StoppedError as stopped:
-        progress.note(Text("stopped", "arrêté"), "yellow")
-        raise typer.Exit(128 + stopped.number) from None
-    finally:
-        progress.close()
-    tell(sections, progress.language, as_json=as_json)
-    raise typer.Exit(DONE if all_ok(sections) else FAILED)
+    run_measure(measure, lang, as_json=as_json)
 
 
 def add_commands(app: typer.Typer) -> None:

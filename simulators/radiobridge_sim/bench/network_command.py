@@ -1,25 +1,20 @@
 """`radiobridge bench networks`: what bad networks do to the voice."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from radiobridge.cli.words import language, say
+from radiobridge.cli.words import say
 from radiobridge.errors import ConfigError
-from radiobridge.text import Language, Text
 from radiobridge_sim import stage
 from radiobridge_sim.bench.impairments import CASES, Case, impairment_sections, run_impairments
-from radiobridge_sim.bench.report import all_ok
-from radiobridge_sim.bench.tell import tell
-from radiobridge_sim.demo.progress import Progress
+from radiobridge_sim.bench.report import Section
+from radiobridge_sim.bench.running import Doing, run_measure
 from radiobridge_sim.network import Network
+from radiobridge_sim.options import RADIOS, JsonOption, LangOption, RadiosOption
 from radiobridge_sim.world import World
-
-DONE, FAILED = 0, 1
 
 
 def networks(
@@ -37,49 +32,22 @@ def networks(
     seed: Annotated[
         int, typer.Option("--seed", help=say("Of what is chance.", "De ce qui est hasard."))
     ] = 1,
-    radios: Annotated[
-        str,
-        typer.Option(
-            "--radios",
-            metavar="CA,US",
-            help=say(
-                "What keys the Canadian and the American radio: ccdi, lines or usrp.",
-                "Ce qui active la radio canadienne et l'américaine : ccdi, lines ou usrp.",
-            ),
-        ),
-    ] = "ccdi,usrp",
-    as_json: Annotated[
-        bool, typer.Option("--json", help=say("Print JSON.", "Afficher en JSON."))
-    ] = False,
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
-    ] = None,
+    radios: RadiosOption = RADIOS,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
 ) -> None:
     """Try bad networks; exit status 0 only if every target is met."""
     cases, sides = _chosen(only), stage.sides(radios)
-    progress = Progress(Console(stderr=True), lang or language())
-    try:
-        with (
-            stage.signals_raise(),
-            tempfile.TemporaryDirectory(
-                prefix="radiobridge-bench-", dir=stage.short_folder()
-            ) as folder,
-        ):
-            world = World(Path(folder), sides, network=Network(seed))
-            try:
-                results = run_impairments(world, progress.doing, cases=cases)
-            finally:
-                stage.ignore_signals()
-                world.stop()
-    except stage.StoppedError as stopped:
-        progress.note(Text("stopped", "arrêté"), "yellow")
-        raise typer.Exit(128 + stopped.number) from None
-    finally:
-        progress.close()
-    sections = impairment_sections(results)
-    tell(sections, progress.language, as_json=as_json)
-    raise typer.Exit(DONE if all_ok(sections) else FAILED)
+
+    def measure(folder: Path, doing: Doing) -> list[Section]:
+        world = World(folder, sides, network=Network(seed))
+        try:
+            return impairment_sections(run_impairments(world, doing, cases=cases))
+        finally:
+            stage.ignore_signals()
+            world.stop()
+
+    run_measure(measure, lang, as_json=as_json)
 
 
 HELP = say(

@@ -5,7 +5,7 @@ way between them or on the Canadian side. Times are s since the world's zero.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from radiobridge_sim.line_log import LineEvent
 from radiobridge_sim.measure import PhraseMeasure, measure_phrase
 from radiobridge_sim.network import Network
 from radiobridge_sim.sound import RATE
+from radiobridge_sim.tones import HighPass
 from radiobridge_sim.world import World
 
 PATCH = PatchId("faults-1")
@@ -135,10 +136,10 @@ class Stand:
 
     def measured(self, said: Said) -> PhraseMeasure:
         """Return what the far handheld heard of it."""
-        mouth, ear = self.world.unit(self.near).said, self.world.unit(self.far).heard
-        return measure_phrase(
-            mouth.samples(), ear.samples(), said.start, said.end, said.phrase, LATEST
-        )
+        mouth, ear = self.world.unit(self.near).said.samples(), self.world.unit(self.far).heard
+        if self.near.repeater.input_ctcss_hz is not None:
+            mouth = HighPass().feed(mouth)  # a transmitter with a tone takes that much out
+        return measure_phrase(mouth, ear.samples(), said.start, said.end, said.phrase, LATEST)
 
     # -- what can be seen --------------------------------------------------------------------
 
@@ -156,12 +157,20 @@ class Stand:
         """Tell whether both gateways are linked, usable and see the patch in force."""
         return all(self._sound(self.world.gateway(side).status()) for side in self.world.sides)
 
-    def told_ms(self, side: Side, says: Callable[[Mapping[str, Any]], bool], at: float) -> float:
-        """Return how long after `at` the status of a gateway says it (and knock often)."""
+    def told_ms(
+        self,
+        sides: Sequence[Side],
+        says: Callable[[Mapping[str, Any]], bool],
+        at: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> float:
+        """Return how long after `at` the status of one of them says it (and knock often)."""
         until = time.monotonic() + LIMIT_S
-        while not ((status := self.world.gateway(side).status()) and says(status)):
+        gateways = [self.world.gateway(side) for side in sides]
+        while not any(says(status) for one in gateways if (status := one.status())):
             if time.monotonic() > until:
                 return float("inf")
+            meanwhile()
             time.sleep(KNOCK_S)
         return 1000.0 * (self.world.clock.now() - at)
 

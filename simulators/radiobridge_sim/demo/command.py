@@ -10,7 +10,7 @@ from rich.console import Console
 
 from radiobridge.cli.words import language, say
 from radiobridge.errors import ConfigError, RadioBridgeError, os_reason
-from radiobridge.text import Language, Text
+from radiobridge.text import Text
 from radiobridge_sim import stage
 from radiobridge_sim.agencies import Side
 from radiobridge_sim.demo.outcome import Told, write_outcome
@@ -18,11 +18,11 @@ from radiobridge_sim.demo.played import Played
 from radiobridge_sim.demo.progress import Progress
 from radiobridge_sim.demo.realistic.run import MINUTES, run_realistic
 from radiobridge_sim.demo.story import Story
+from radiobridge_sim.options import RADIOS, LangOption, RadiosOption
 from radiobridge_sim.world import World
 
 DONE, FAILED = 0, 1
 
-RADIOS = "ccdi,usrp"
 LEAST_MINUTES, MOST_MINUTES = 0.2, 120.0
 """All recordings stay in memory: 4 MB for each minute."""
 
@@ -68,17 +68,7 @@ def run_demo(
             ),
         ),
     ] = None,
-    radios: Annotated[
-        str,
-        typer.Option(
-            "--radios",
-            metavar="CA,US",
-            help=say(
-                "What keys the Canadian and the American radio: ccdi, lines or usrp.",
-                "Ce qui active la radio canadienne et l'américaine : ccdi, lines ou usrp.",
-            ),
-        ),
-    ] = RADIOS,
+    radios: RadiosOption = RADIOS,
     realistic: Annotated[
         bool,
         typer.Option(
@@ -116,10 +106,7 @@ def run_demo(
             ),
         ),
     ] = None,
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", help=say("By locale when left out.", "Selon la locale par défaut.")),
-    ] = None,
+    lang: LangOption = None,
 ) -> None:
     """Play the story; exit status 0 only if all of it held."""
     progress = Progress(Console(), lang or language())
