@@ -242,3 +242,36 @@ async def test_a_receiver_beside_it_takes_it_for_nobody() -> None:
     beside.cor(active=True)
     await beside.speak(0.3)
     assert beside.runner.up.spurt is not None
+
+
+@in_virtual_time
+async def test_a_receiver_beside_it_stays_deaf_until_a_slow_radio_has_said_it() -> None:
+    """A lead-in, a grant or a busy channel makes it late."""
+    made = await Channel().start()
+    beside = made.radios[OTHER]
+    made.radio.cor(active=True)
+    made.on()
+    await asyncio.sleep(1.8)
+    made.radio.cor(active=False)
+    await asyncio.sleep(made.length_s(Language.FR, News.ON) - 0.2)
+    assert made.radio.line.keyed
+    beside.cor(active=True)
+    await beside.speak(0.5)
+    assert beside.runner.up.spurt is None
+    beside.cor(active=False)
+    await beside.quiet(3.0)
+    beside.cor(active=True)
+    await beside.speak(0.3)
+    assert beside.runner.up.spurt is not None
+
+
+@in_virtual_time
+async def test_nothing_is_said_by_a_gateway_that_ends() -> None:
+    made = await Channel().start()
+    made.talker = True
+    made.on()
+    await asyncio.sleep(1.0)
+    made.radio.runner.stop()
+    made.talker = False
+    await asyncio.sleep(WAIT_S)
+    assert made.radio.line.log == []

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -124,6 +125,43 @@ async def test_lifting_needs_log_and_disk(broken: str) -> None:
     await asyncio.sleep(30)
     await gate.start()
     assert await gate.keyed() == [False, False]
+
+
+@pytest.mark.parametrize("everything", [True, False])
+@in_virtual_time
+async def test_who_takes_away_while_another_lifts_has_the_last_word(everything: bool) -> None:
+    gate = Gate()
+    switch = await gate.start()
+    take = switch.stop if everything else partial(switch.inhibit, "tac1")
+    give = switch.lift if everything else partial(switch.allow, "tac1")
+    free = not everything
+    await take("local:ann")
+    gate.store.takes_s = 1.0
+    lifting = asyncio.ensure_future(give("local:bob"))
+    await asyncio.sleep(0.5)
+    await take("local:eve")
+    with pytest.raises(CommandError, match="meanwhile"):
+        await lifting
+    assert await gate.keyed() == [False, free]
+    await asyncio.sleep(10)
+    await gate.start()
+    assert await gate.keyed() == [False, free]
+
+
+@in_virtual_time
+async def test_a_loop_found_while_a_radio_is_being_allowed_stays_cut() -> None:
+    gate = Gate()
+    switch = await gate.start()
+    runner = gate.radios["tac1"].runner
+    await switch.inhibit("tac1", "local:ann")
+    gate.store.takes_s = 1.0
+    allowing = asyncio.ensure_future(switch.allow("tac1", "local:bob"))
+    await asyncio.sleep(0.5)
+    runner.open_loop("heard again")
+    await allowing
+    assert await gate.keyed() == [False, True]
+    await switch.allow("tac1", "local:bob")
+    assert await gate.keyed() == [True, True]
 
 
 @in_virtual_time

@@ -398,12 +398,17 @@ async def test_stop_unkeys_and_ends_what_is_said_and_nothing_follows() -> None:
     radio.runner.stop()
     assert len(bench.ends) == 1
     radio.cor(active=False)
-    await radio.play(spurt(20, end=False))
-    radio.runner.stop()
-    assert radio.line.changes()[-1] == "unkey"
-    events = len(radio.line.log)
-    await asyncio.sleep(5)
-    assert len(radio.line.log) == events
+    other = await bench.radio()
+    await other.play(spurt(20, end=False))
+    assert other.line.keyed
+    other.runner.stop()
+    assert not other.line.keyed
+    for one in (radio, other):
+        events = len(one.line.log)
+        await one.play(spurt(20, of=claim(start_ms=round(now() * 1000)), end=False))
+        assert not one.runner.announce(claim(), [], now())
+        await asyncio.sleep(5)
+        assert len(one.line.log) == events
 
 
 @in_virtual_time

@@ -16,7 +16,7 @@ from radiobridge.errors import StoreError
 from radiobridge.model.announcement import Clips, News
 from radiobridge.model.ids import GatewayId, RadioName, TalkgroupId
 from radiobridge.model.talkgroup import Talkgroup, TalkgroupMap
-from radiobridge.model.voice import FRAME_S, Claim, TalkClass
+from radiobridge.model.voice import Claim, TalkClass
 from radiobridge.services.clock import BridgeTime
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import Tasks
@@ -32,7 +32,7 @@ WAIT_S = 10.0
 
 RETRY_S = 0.1
 ECHO_S = 0.5
-"""How long other receivers of the channel stay muted after it: key-up time and squelch tail."""
+"""How long other receivers of the channel stay muted after it: squelch tails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,15 @@ class AnnouncerPorts:
     """Somebody has the floor of this talkgroup's group."""
     monotonic: Callable[[], float]
     make_timer: Callable[[Callable[[float], None]], OneTimer]
+
+
+@dataclass(slots=True)
+class _Echo:
+    """Receivers that are muted for an announcement."""
+
+    receivers: tuple[RadioRunner, ...]
+    over_at: float | None = None
+    """When the radio that announces was first seen off the air."""
 
 
 @dataclass(slots=True)
@@ -78,7 +87,8 @@ class Announcer:
         self._tasks = Tasks()
         self._timer = ports.make_timer(self._try)
         self._unmute_timer = ports.make_timer(self._unmute)
-        self._muted: set[RadioRunner] = set()
+        self._echoes: dict[RadioName, _Echo] = {}
+        """By the radio that announces."""
         self._waiting: dict[TalkgroupId, _Waiting] = {}
         self._told: dict[TalkgroupId, News] = {}
 
@@ -144,24 +154,33 @@ class Announcer:
             clip = self._clips[self._languages[name], waiting.news]
             if self._runners[name].announce(claim, clip, now):
                 waiting.radios.discard(name)
-                self._mute_others(talkgroup, name, now + len(clip) * FRAME_S + ECHO_S, now)
+                self._mute_others(talkgroup, name, now)
                 log.info("announced", radio=str(name), talkgroup=str(talkgroup),
                          news=waiting.news.value)  # fmt: skip
 
-    def _mute_others(
-        self, talkgroup: TalkgroupId, name: RadioName, until: float, now: float
-    ) -> None:
-        """Receivers beside the transmitter hear it: that is nobody who talks."""
+    def _mute_others(self, talkgroup: TalkgroupId, name: RadioName, now: float) -> None:
+        """Receivers beside the transmitter hear it: that is nobody who talks.
+
+        When it ends depends on its lead-in, on a grant and on the channel: it is looked at.
+        """
         mapped = self._ports.talkgroups().talkgroups.get(talkgroup)
         if mapped is None or mapped.separate_coverage:
             return
-        for runner in self._runners.values():
-            if runner.talkgroup == talkgroup and runner.name != name:
-                runner.mute(on=True, now=now, by=self)
-                self._muted.add(runner)
-        self._unmute_timer.set(until)
+        others = (one for one in self._runners.values() if one.name != name)
+        echo = _Echo(tuple(one for one in others if one.talkgroup == talkgroup))
+        for runner in echo.receivers:
+            runner.mute(on=True, now=now, by=(self, name))
+        self._echoes[name] = echo
+        self._unmute_timer.set(now + RETRY_S)
 
     def _unmute(self, now: float) -> None:
-        for runner in self._muted:
-            runner.mute(on=False, now=now, by=self)
-        self._muted.clear()
+        for name, echo in list(self._echoes.items()):
+            if self._runners[name].announces:
+                echo.over_at = None
+            elif echo.over_at is None:
+                echo.over_at = now
+            elif now - echo.over_at >= ECHO_S:
+                del self._echoes[name]
+                for runner in echo.receivers:
+                    runner.mute(on=False, now=now, by=(self, name))
+        self._unmute_timer.set(now + RETRY_S if self._echoes else None)

@@ -136,6 +136,11 @@ class Downlink:
         """Tell whether the radio transmits, or was asked to."""
         return self.transmit.keyed
 
+    @property
+    def announcing(self) -> bool:
+        """Tell whether an announcement is played, or waits for the transmitter."""
+        return self._current is not None and self._current.claim is self._announced
+
     def play(self, claim: Claim, packet: VoicePacket, now: float) -> None:
         """Take one packet of a spurt that holds the floor."""
         playing = self._current
@@ -186,7 +191,7 @@ class Downlink:
 
     def _give_way(self) -> None:
         """End an announcement at once; the radio stays keyed for who talks."""
-        if self._current is not None and self._current.claim is self._announced:
+        if self.announcing:
             self._forget_current()
             self._audio.discard()
 

@@ -42,6 +42,8 @@ class KillSwitch:
         self._auditor = auditor
         self._tasks = Tasks()
         self._wanted: dict[str, str] = {}
+        self._taken: dict[str, int] = {}
+        """How often each key was taken away: who lifts must find it as it was when he asked."""
         self._closed = False
         self.stopped_by: str | None = None
         """Who stopped all transmitters, None while nobody has."""
@@ -66,21 +68,25 @@ class KillSwitch:
         runner = self._runner(radio)
         runner.hold(Hold.INHIBIT, by)
         self._auditor.inhibited(radio, by)
+        self._took(INHIBIT_KEY + radio)
         durable = await self._store_soon(INHIBIT_KEY + radio, by)
         return {**runner.status(), "durable": durable}
 
     async def allow(self, radio: str, by: str) -> dict[str, Any]:
         """Lift an inhibit, and what a loop has cut, once that is durable."""
         runner = self._runner(radio)
+        looped = runner.looped_times
         await self._lift(INHIBIT_KEY + radio, radio, by)
         runner.release(Hold.INHIBIT, by)
-        runner.release(Hold.LOOP, by)
+        if runner.looped_times == looped:
+            runner.release(Hold.LOOP, by)
         return runner.status()
 
     async def stop(self, by: str) -> dict[str, Any]:
         """Unkey every radio and keep all of them off the air."""
         self._stop_all(by)
         self._auditor.inhibited(ALL, by)
+        self._took(STOP_KEY)
         durable = await self._store_soon(STOP_KEY, by)
         return {**self.status(), "durable": durable}
 
@@ -122,11 +128,20 @@ class KillSwitch:
                 return
             await asyncio.sleep(RETRY_S)
 
+    def _took(self, key: str) -> None:
+        self._taken[key] = self._taken.get(key, 0) + 1
+
     async def _lift(self, key: str, radio: str, by: str) -> None:
+        taken = self._taken.get(key, 0)
         try:
             await self._auditor.allowing(radio, by)
             async with asyncio.timeout(LIFT_S):
                 await self._store.put(key, "")
+            if self._taken.get(key, 0) != taken:
+                raise StoreError(
+                    "it was taken off the air again meanwhile",
+                    "on l'a remise hors d'antenne entre-temps",
+                )
         except (StoreError, TimeoutError) as error:
             # It may reach the disk all the same: say again what holds.
             self._auditor.not_allowed(radio, by, str(error))

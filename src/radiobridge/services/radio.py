@@ -42,6 +42,7 @@ from radiobridge.services.holds import (
     with_hold,
     without_hold,
 )
+from radiobridge.services.radio_status import radio_status
 from radiobridge.services.timer import OneTimer, earliest
 from radiobridge.services.uplink import Uplink
 from radiobridge.text import Text
@@ -89,13 +90,16 @@ class RadioRunner:
         """Who is told, with the reason, that this radio was cut for a loop; never raises."""
         self.channel_changed: Callable[[ChannelChange], None] = _nothing
         """Told when the radio leaves its channel or is back; never raises."""
+        self.looped_times = 0
+        """How often it was cut for a loop."""
         self._heard = False
+        self._stopped = False
         self._cor_at = 0.0
         """When COR rose last."""
         self._muted_by: set[object] = set()
         self._squelch = squelch
         self._by_cor = by_cor
-        self._channel = channel
+        self.channel_expected = channel
         self._timer = make_timer(self._tick)
         self._audio_failed = audio_failed
         self._up: Uplink
@@ -193,20 +197,20 @@ class RadioRunner:
 
     def _check_channel(self, reported: str, now: float) -> None:
         """Cut a radio that is on another channel than it should be, both ways, until it is not."""
-        if self._channel is None:
+        if self.channel_expected is None:
             return
-        wrong, was = not same_channel(self._channel, reported), self.off_channel
+        wrong, was = not same_channel(self.channel_expected, reported), self.off_channel
         if wrong and not was:
             self.hold(Hold.CHANNEL, reported or "?")
             self._up.cor(active=False, now=now)
             self._up.drop(now)
-            self._log.error("wrong-channel", channel=reported, expected=self._channel)
+            self._log.error("wrong-channel", channel=reported, expected=self.channel_expected)
         elif was and not wrong:
             self.release(Hold.CHANNEL, reported)
         self._alarm(WRONG_CHANNEL, active=wrong)
         if wrong is not was:
             self.channel_changed(
-                ChannelChange(reported=reported, expected=self._channel, wrong=wrong)
+                ChannelChange(reported=reported, expected=self.channel_expected, wrong=wrong)
             )
 
     @property
@@ -229,6 +233,7 @@ class RadioRunner:
         if Hold.LOOP in self.condition.holds:
             return
         now = time.monotonic()
+        self.looped_times += 1
         self.hold(Hold.LOOP, why)
         self._guarded("loop", partial(self._up.cor, active=False, now=now))
         self.unhear(now)
@@ -327,7 +332,7 @@ class RadioRunner:
 
     def announce(self, claim: Claim, packets: Sequence[bytes], now: float) -> bool:
         """Play an announcement, if this radio is free and may transmit; tell whether it begins."""
-        if not self.usable or self.condition.holds:
+        if self._stopped or not self.usable or self.condition.holds:
             return False
         began = False
 
@@ -337,6 +342,11 @@ class RadioRunner:
 
         self._guarded("announce", begin)
         return began
+
+    @property
+    def announces(self) -> bool:
+        """Tell whether an announcement is or may still be on the air."""
+        return self._down.announcing or self._down.keying
 
     def unhear(self, now: float) -> None:
         """What the receiver hears counts no more: end what is being said."""
@@ -374,14 +384,16 @@ class RadioRunner:
         if hold in DEAF and not self.cut_off:
             cor = partial(self._up.cor, active=self.condition.cor, now=time.monotonic())
             self._guarded("hear", cor)
-        if not self.condition.holds:
+        if not self.condition.holds and not self._stopped:
             self._guarded("allow", self._down.allow, time.monotonic())
         self._log.warning("allowed", by=by, hold=hold.value)
 
     def stop(self) -> None:
-        """Unkey and end what is being said; nothing more leaves this radio."""
+        """Unkey and end what is being said; nothing more leaves this radio, nothing keys it."""
         now = time.monotonic()
+        self._stopped = True
         self._guarded("stop", self._down.stop, now)
+        self._guarded("stop", self._down.inhibit, now)
         self._guarded("stop", self._up.drop, now)
         self._timer.set(None)
 
@@ -425,40 +437,7 @@ class RadioRunner:
 
     def status(self) -> dict[str, Any]:
         """Return what an operator wants to know."""
-        condition = self.condition
-        down = self._down
-        return {
-            "name": str(self.name),
-            "talkgroup": str(self.talkgroup),
-            "interface": "up" if condition.interface_lost is None else "lost",
-            "interface_reason": condition.interface_lost._asdict()
-            if condition.interface_lost
-            else None,
-            "audio": "up" if condition.audio_lost is None else "lost",
-            "audio_reason": condition.audio_lost._asdict() if condition.audio_lost else None,
-            "cor": condition.cor,
-            "stuck": condition.stuck,
-            "ptt": down.keying,
-            "state": down.transmit.state.value,
-            "inhibited": condition.inhibited_by is not None,
-            "inhibited_by": condition.inhibited_by,
-            "holds": {hold.value: by for hold, by in condition.holds.items()},
-            "channel": condition.channel,
-            "channel_expected": self._channel,
-            "alarms": sorted(condition.alarms),
-            "level_dbfs": round(self._up.level_dbfs, 1),
-            "ctcss_hz": self._up.ctcss_hz,
-            "counters": {
-                **down.counters,
-                **down.path(),
-                "frames": self._up.frames,
-                "spurts": self._up.spurts,
-                "errors": self.errors,
-                "silenced": self._up.silenced,
-                **self.signals,
-                **{f"unkeyed_{cause}": n for cause, n in self.unkeyed_by.items()},
-            },
-        }
+        return radio_status(self)
 
     # --- inside --------------------------------------------------------------------------------
 
