@@ -400,9 +400,9 @@ async def test_stop_unkeys_and_ends_what_is_said_and_nothing_follows() -> None:
     radio.cor(active=False)
     other = await bench.radio()
     await other.play(spurt(20, end=False))
-    assert other.line.keyed
+    assert other.line.changes() == ["key"]
     other.runner.stop()
-    assert not other.line.keyed
+    assert other.line.changes() == ["key", "unkey"]
     for one in (radio, other):
         events = len(one.line.log)
         await one.play(spurt(20, of=claim(start_ms=round(now() * 1000)), end=False))
