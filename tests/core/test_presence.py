@@ -1,11 +1,12 @@
 """Presence by link: lost only when lost on all."""
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiobridge.core.presence import MAX_LINKS, PresenceBook, PresenceWord
+from radiobridge.core.presence import MAX_LINKS, SILENT_S, PresenceBook, PresenceWord
 from radiobridge.model.ids import parse_gateway
 
 DETROIT = parse_gateway("us.cbp/detroit")
@@ -13,9 +14,21 @@ BUFFALO = parse_gateway("us.cbp/buffalo")
 
 
 def word(
-    link: str = "a", connection: int = 1, boot: str = "run1", *, online: bool = True
+    link: str = "a",
+    connection: int = 1,
+    boot: str = "run1",
+    *,
+    online: bool = True,
+    version: int = 1,
 ) -> PresenceWord:
-    return PresenceWord(gateway=DETROIT, link=link, boot=boot, connection=connection, online=online)
+    return PresenceWord(
+        gateway=DETROIT,
+        link=link,
+        boot=boot,
+        connection=connection,
+        online=online,
+        version=version,
+    )
 
 
 def is_online(book: PresenceBook) -> bool:
@@ -96,15 +109,11 @@ def test_a_gateway_cannot_fill_the_book_with_links() -> None:
     assert "one-more" not in seen.links
 
 
-def test_everybody_is_listed_by_name_until_forgotten() -> None:
+def test_everybody_is_listed_by_name() -> None:
     book = PresenceBook()
     book.heard(word(), "ours", 1.0)
-    book.heard(
-        PresenceWord(gateway=BUFFALO, link="a", boot="x", connection=1, online=True), "ours", 1.0
-    )
+    book.heard(replace(word(), gateway=BUFFALO), "ours", 1.0)
     assert [one.gateway for one in book.gateways()] == [BUFFALO, DETROIT]
-    book.forget(BUFFALO)
-    assert [one.gateway for one in book.gateways()] == [DETROIT]
 
 
 _WORDS = st.lists(
@@ -126,3 +135,31 @@ def test_within_a_run_the_order_of_arrival_does_not_matter(
         states.append([(seen.online, seen.links) for seen in book.gateways()])
         shuffle.shuffle(words)
     assert states[0] == states[1]
+
+
+def test_who_died_with_the_broker_that_held_his_will_is_lost() -> None:
+    """Its last word stands on another broker, which serves it again and again."""
+    book = PresenceBook()
+    book.heard(word(version=1), "ours", 0.0)
+    book.heard(word(version=2), "ours", 30.0)
+    assert book.tick(30.0 + SILENT_S) == ()
+    book.heard(word(version=2), "ours", 31.0 + SILENT_S)
+    (lost,) = book.tick(31.0 + SILENT_S)
+    assert (lost.gateway, lost.online, lost.since) == (DETROIT, False, 31.0 + SILENT_S)
+    book.link_down("ours", 140.0)
+    assert book.heard(word(version=2), "ours", 150.0) is None
+    back = book.heard(word(version=3), "ours", 160.0)
+    assert back is not None
+    assert (back.online, back.links) == (True, ("a",))
+
+
+def test_one_link_that_falls_silent_is_no_loss_while_another_speaks() -> None:
+    book = PresenceBook()
+    for at in range(0, 200, 30):
+        book.heard(word("a", version=at + 1), "ours", float(at))
+        if at == 0:
+            book.heard(word("b"), "ours", 0.0)
+        assert book.tick(float(at)) == ()
+    seen = book.gateway(DETROIT)
+    assert seen is not None
+    assert (seen.online, seen.links) == (True, ("a",))

@@ -9,6 +9,9 @@ A gateway shows itself on each of its links by a retained document that its will
   run: the will of a connection that has already been replaced changes nothing.
 * An online word of another run replaces the run before (documents come here newest first). Within
   a run, the higher connection counts; of one connection, offline is its last word.
+* A living gateway shows itself anew every 30 s. A link on which nothing newer came for 95 s has
+  died together with the broker that held its will: other brokers go on serving its last word for
+  ever. How old a word is by its own clock does not count, only that a newer one has come.
 * When a link of ours goes down, what only that link told is not known any more: lost. The retained
   documents come again when it is back.
 
@@ -18,6 +21,9 @@ Bound: 8 links for each gateway; words about further ones are refused. Gateways 
 from dataclasses import dataclass
 
 from radiobridge.model.ids import GatewayId
+
+SILENT_S = 95.0
+"""Three words of a living gateway."""
 
 MAX_LINKS = 8
 """No gateway has more brokers."""
@@ -35,6 +41,8 @@ class PresenceWord:
     connection: int
     """Counts the connections of that run on that link."""
     online: bool
+    version: int
+    """Of the document: grows with each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +60,23 @@ class GatewayPresence:
 class _LinkRecord:
     """What is known of one link of one gateway."""
 
-    __slots__ = ("boot", "connection", "online", "told_by")
+    __slots__ = ("boot", "connection", "newer_at", "online", "silent", "told_by", "version")
 
     def __init__(self) -> None:
         self.boot = ""
         self.connection = -1
         self.online = False
         self.told_by: set[str] = set()
+        self.version = -1
+        self.newer_at = 0.0
+        """When the newest word came."""
+        self.silent = False
 
     @property
     def is_up(self) -> bool:
-        return self.online and bool(self.told_by)
+        return self.online and bool(self.told_by) and not self.silent
 
-    def take(self, word: PresenceWord, via: str) -> None:
+    def take(self, word: PresenceWord, via: str, now: float) -> None:
         """Take a word, unless it is an old one."""
         told, known = (word.connection, not word.online), (self.connection, not self.online)
         if word.boot != self.boot:
@@ -76,6 +88,8 @@ class _LinkRecord:
             self.told_by.clear()
         self.boot, self.connection, self.online = word.boot, word.connection, word.online
         self.told_by.add(via)
+        if word.version > self.version:
+            self.version, self.newer_at, self.silent = word.version, now, False
 
 
 class _Gateway:
@@ -106,7 +120,7 @@ class PresenceBook:
                 self.refused += 1
                 return None
             record = gateway.links[word.link] = _LinkRecord()
-        record.take(word, via)
+        record.take(word, via, now)
         return self._changed(word.gateway, gateway, now)
 
     def link_down(self, via: str, now: float) -> tuple[GatewayPresence, ...]:
@@ -119,9 +133,15 @@ class PresenceBook:
             changes += [change] if change else []
         return tuple(changes)
 
-    def forget(self, gateway: GatewayId) -> None:
-        """Forget a gateway that no roster names any more."""
-        self._gateways.pop(gateway, None)
+    def tick(self, now: float) -> tuple[GatewayPresence, ...]:
+        """Return who is lost because nothing new comes of him; to be called each second or so."""
+        changes = []
+        for name, gateway in sorted(self._gateways.items()):
+            for record in gateway.links.values():
+                record.silent = record.silent or now - record.newer_at > SILENT_S
+            change = self._changed(name, gateway, now)
+            changes += [change] if change else []
+        return tuple(changes)
 
     def gateway(self, gateway: GatewayId) -> GatewayPresence | None:
         """Return what is known of one gateway, None when nothing was ever heard."""

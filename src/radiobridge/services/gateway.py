@@ -25,6 +25,7 @@ from radiobridge.services.heads import Heads
 from radiobridge.services.holds import ChannelChange
 from radiobridge.services.identities import Identities
 from radiobridge.services.kill_switch import KillSwitch
+from radiobridge.services.own_presence import OwnPresence
 from radiobridge.services.papers import Papers
 from radiobridge.services.radio import RadioRunner
 from radiobridge.services.tasks import PATIENCE_S, Tasks
@@ -33,21 +34,15 @@ from radiobridge.services.voice import VoicePlane
 from radiobridge.spi import Link, PatchApi, StateStore
 from radiobridge.text import Text
 from radiobridge.wire.documents import Document
-from radiobridge.wire.topics import Topic, TopicKind, presence_topic, spurt_topic
+from radiobridge.wire.topics import Topic, TopicKind, spurt_topic
 from radiobridge.wire.words import (
-    WILL_SEQUENCE,
     Presence,
-    RadioPresence,
     SpurtNotice,
     SpurtState,
-    presence_version,
 )
 
 log = structlog.get_logger()
 
-CONNECTION_KEY = "presence-connection"
-PRESENCE_LIFE_MS = 366 * 24 * 3600 * 1000
-"""A will is signed when its connection begins, and must still count when it ends."""
 NOTICE_LIFE_MS = 60_000
 
 
@@ -58,17 +53,6 @@ class _LinkState:
     up: bool
     since: float
     reason: Text
-
-
-@dataclass(slots=True)
-class _Connection:
-    """The presence that one connection of a link shows."""
-
-    number: int
-    """Grows over restarts: bridge time in s when the connection began."""
-    sequence: int
-    given: int
-    """The link's own count."""
 
 
 class Gateway:
@@ -111,10 +95,9 @@ class Gateway:
         self._heads = heads
         self._links: dict[str, Link] = {}
         self._link_states: dict[str, _LinkState] = {}
-        self._connections: dict[str, _Connection] = {}
-        stored = store.get(CONNECTION_KEY)
-        self._connections_before = int(stored) if stored and stored.isdecimal() else 0
-        self._shown: tuple[RadioPresence, ...] = ()
+        self._own_presence = OwnPresence(
+            me, boot, runners=voice.runners, papers=papers, bridge=bridge, store=store
+        )
         self._presence = PresenceBook()
         self._switch = KillSwitch(voice.runners, store, auditor)
         self._undelivered = Undelivered(
@@ -165,10 +148,8 @@ class Gateway:
         await self._control.settle()
         await self.emergency.settle()
         await self._tasks.settle()
-        last = max((one.number for one in self._connections.values()), default=0)
-        # Who starts again within the second must not look older than this goodbye.
         with suppress(StoreError):  # `_persist` meets the same disk, and says so
-            await self._store.put(CONNECTION_KEY, str(last))
+            await self._own_presence.persist()
         await self._persist()
 
     def quiet(self) -> None:
@@ -190,7 +171,10 @@ class Gateway:
             if self._bridge.misled:
                 log.error("clock-was-ahead", offset_ms=self._bridge.offset_ms)
                 self.misled()
-            self._show_presence()
+            up = (one for one in self._links.items() if self._link_states[one[0]].up)
+            self._own_presence.show(up, time.monotonic())
+            for change in self._presence.tick(time.monotonic()):
+                self._partner(change)
             self._heads.tick()
             self.alive()
 
@@ -213,7 +197,8 @@ class Gateway:
         if topic.kind is TopicKind.PRESENCE:
             said = Presence.from_body(document.body)
             word = PresenceWord(gateway=sender, link=topic.name, boot=said.boot,
-                                connection=said.connection, online=said.online)  # fmt: skip
+                                connection=said.connection, online=said.online,
+                                version=document.header.version)  # fmt: skip
             self._partner(self._presence.heard(word, link, time.monotonic()))
         elif topic.kind is TopicKind.SPURT:
             notice = SpurtNotice.from_body(document.body)
@@ -304,45 +289,7 @@ class Gateway:
 
     def presence(self, link: str, connection: int, *, online: bool) -> tuple[str, bytes]:
         """Return topic and payload of this gateway's presence on a link (spi.LinkSink)."""
-        known = self._connections.get(link)
-        if known is None or known.given != connection:
-            last = known.number if known is not None else self._connections_before
-            number = max(last + 1, self._bridge.now_ms() // 1000)
-            known = self._connections[link] = _Connection(number, 0, connection)
-        known.sequence = known.sequence + 1 if online else known.sequence
-        return self._presence_document(link, known, online=online)
-
-    def _presence_document(
-        self, link: str, known: _Connection, *, online: bool
-    ) -> tuple[str, bytes]:
-        topic = presence_topic(self._me, link)
-        body = Presence(
-            boot=self._boot,
-            connection=known.number,
-            online=online,
-            radios=self._radio_presence() if online else (),
-        ).to_body()
-        version = presence_version(known.number, known.sequence if online else WILL_SEQUENCE)
-        expires_ms = self._bridge.now_ms() + PRESENCE_LIFE_MS
-        return topic, self._papers.signed(topic, body, expires_ms=expires_ms, version=version)
-
-    def _show_presence(self) -> None:
-        """Publish the radios' states again when they have changed (once a second at most)."""
-        radios = self._radio_presence()
-        if radios == self._shown:
-            return
-        self._shown = radios
-        for name, link in self._links.items():
-            known = self._connections.get(name)
-            if known is not None and self._link_states[name].up:
-                known.sequence += 1
-                link.publish_document(*self._presence_document(name, known, online=True))
-
-    def _radio_presence(self) -> tuple[RadioPresence, ...]:
-        return tuple(
-            RadioPresence(radio=r.name, talkgroup=r.talkgroup.name, state=r.shown)
-            for r in self._voice.runners.values()
-        )
+        return self._own_presence.word(link, connection, online=online)
 
     # --- links ---------------------------------------------------------------------------------
 
