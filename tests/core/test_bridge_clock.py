@@ -1,9 +1,17 @@
 """Bridge time: only grows, never jumps once it counts, and says when it is not to be trusted."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiobridge.core.bridge_clock import SLEW_PPM, TOLERANCE_MS, BridgeClock, ClockStep
+from radiobridge.core.bridge_clock import (
+    DRIFT_MS,
+    DRIFTED_S,
+    SLEW_PPM,
+    TOLERANCE_MS,
+    BridgeClock,
+    ClockStep,
+)
 
 WALL = 1_800_000_000_000
 
@@ -77,6 +85,33 @@ def test_a_large_step_does_not_make_it_jump_and_is_told_once() -> None:
     assert trusted(bridge)
     assert bridge.observe(104.0, WALL - 3_600_000, synchronised=True) is not None
     assert bridge.now_ms(104.0) >= WALL + 4000
+
+
+def off_for(bridge: BridgeClock, seconds: int, ahead_ms: int, *, synchronised: bool = True) -> None:
+    for at in range(1, seconds + 1):
+        bridge.observe(100.0 + at, WALL + at * 1000 + ahead_ms, synchronised=synchronised)
+
+
+def test_a_clock_that_had_drifted_and_is_put_right_asks_for_a_new_start() -> None:
+    brief, lasting = clock(), clock()
+    off_for(brief, round(DRIFTED_S), 5000)
+    assert not brief.misled, "it may be put back"
+    off_for(lasting, round(DRIFTED_S) + 1, 5000)
+    assert lasting.misled
+    assert lasting.now_ms(161.0) < WALL + 61_100, "and never jumps by itself"
+
+
+@pytest.mark.parametrize("ahead_ms", [900, DRIFT_MS + 1000, 3_600_000, -5000, -3_600_000])
+def test_what_is_no_drift_asks_for_none(ahead_ms: int) -> None:
+    bridge = clock()
+    off_for(bridge, 600, ahead_ms)
+    assert not bridge.misled
+
+
+def test_a_clock_that_is_not_synchronised_asks_for_none() -> None:
+    bridge = clock()
+    off_for(bridge, 600, 5000, synchronised=False)
+    assert not bridge.misled
 
 
 def test_the_first_synchronisation_may_put_it_forward() -> None:

@@ -7,6 +7,9 @@ Rules:
   Until the wall clock was synchronised for the first time it is provisional: the first
   synchronised reading may put it forward, because nothing foreign was joined before. When that
   reading is behind, a battery clock has misled us: only a fresh start of the gateway puts it right.
+  A wall clock that has drifted while its time server was away, and is put right by 1 to 30 s when
+  that is back, would leave bridge time behind for hours: after a minute, start anew as well. A
+  larger step is somebody's mistake on one side or the other, and for people to judge.
   It is synchronised while the system says so and it agrees with the wall clock within 1 s: others
   take packets from 2 s ago to 1 s ahead only.
 """
@@ -16,6 +19,12 @@ from dataclasses import dataclass
 SLEW_PPM = 500
 TOLERANCE_MS = 1000
 """How far bridge time may be from a synchronised wall clock and still count as synchronised."""
+
+DRIFT_MS = 30_000
+"""What a crystal drifts in weeks."""
+
+DRIFTED_S = 60.0
+"""How long the wall clock must be ahead before it is believed."""
 
 _SLEW = SLEW_PPM / 1e6
 
@@ -32,8 +41,8 @@ class BridgeClock:
     """Bridge time from readings of the two clocks. `monotonic` in s, never going back."""
 
     __slots__ = (
-        "_at", "_base_ms", "_floor_ms", "_offset_ms", "_outside", "_provisional", "_synchronised",
-        "misled",
+        "_ahead_since", "_at", "_base_ms", "_floor_ms", "_offset_ms", "_outside", "_provisional",
+        "_synchronised", "misled",
     )  # fmt: skip
 
     def __init__(
@@ -41,7 +50,8 @@ class BridgeClock:
     ) -> None:
         """Start at `wall_ms`, or at `floor_ms`, the value stored last, where that is later."""
         self.misled = False
-        """It was started from a clock that was ahead: start anew."""
+        """It was started from a clock that was ahead, or has drifted: start anew."""
+        self._ahead_since: float | None = None
         self._at = monotonic
         self._floor_ms = floor_ms
         self._base_ms = float(max(wall_ms, floor_ms))
@@ -65,6 +75,7 @@ class BridgeClock:
         if synchronised and self._provisional:
             self._settle(float(wall_ms))
         self._offset_ms = wall_ms - self._base_ms
+        self._follow_drift(monotonic)
         was_outside, self._outside = self._outside, abs(self._offset_ms) > TOLERANCE_MS
         if self._outside and not was_outside:
             return ClockStep(offset_ms=self.offset_ms)
@@ -86,6 +97,16 @@ class BridgeClock:
         A clock that was never synchronised may be years ahead, and a floor cannot be taken back.
         """
         return None if self._provisional else self.now_ms(monotonic)
+
+    def _follow_drift(self, monotonic: float) -> None:
+        """Find out whether the wall clock was put right, and bridge time stays behind."""
+        ahead = TOLERANCE_MS < self._offset_ms <= DRIFT_MS
+        if not ahead or not self._synchronised or self._provisional:
+            self._ahead_since = None
+        elif self._ahead_since is None:
+            self._ahead_since = monotonic
+        elif monotonic - self._ahead_since >= DRIFTED_S:
+            self.misled = True
 
     def _settle(self, wall_ms: float) -> None:
         """Take the first synchronised reading, unless what was started from was ahead of it."""

@@ -34,7 +34,7 @@ class BridgeTime:
 
     @property
     def misled(self) -> bool:
-        """Tell whether it was started from a clock that was ahead, and only a new start helps."""
+        """Tell whether it is off so that only a new start helps (core.bridge_clock)."""
         return self._bridge.misled
 
     @property

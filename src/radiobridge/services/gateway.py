@@ -79,7 +79,7 @@ class Gateway:
         """What the status tells of the processes: `keyer`, `timers`, `process`."""
         self.alive: Callable[[], None] = _nothing
         """Called each second: the event loop turns."""
-        self.misled: Callable[[], None] = _nothing  # the clock was ahead at the start: start anew
+        self.misled: Callable[[], None] = _nothing  # by the clock: start anew
         self.tells_talkers = True  # in notices, which brokers' operators read
         self._me = me
         self._boot = boot
@@ -169,7 +169,7 @@ class Gateway:
                 log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
                 self._control.refresh()
             if self._bridge.misled:
-                log.error("clock-was-ahead", offset_ms=self._bridge.offset_ms)
+                log.error("start-anew-by-the-clock", offset_ms=self._bridge.offset_ms)
                 self.misled()
             up = (one for one in self._links.items() if self._link_states[one[0]].up)
             self._own_presence.show(up, time.monotonic())
