@@ -4,7 +4,8 @@ Nothing here waits: orders and voice are one non-blocking send each, and what th
 delivered from the event loop's reader callback. The gateway watches the keyer as the keyer watches
 the gateway: one that takes no order, answers no ping within a second (0.4 s while a radio is
 keyed), or does not confirm an unkeying within half a second is killed, which closes its devices,
-and is started again.
+and is started again. One that starts is given START_S for it, and no order but its settings: it
+imports before it reads, and nothing is keyed meanwhile.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from radiobridge.keyer.protocol import (
 from radiobridge.keyer.remote_line import RemoteLine
 from radiobridge.keyer.voice import KeyerVoice
 from radiobridge.model.ids import RadioName
+from radiobridge.model.interface import NOT_OPEN
 from radiobridge.text import Text
 
 DEFAULT_TIME_OUT_S = 60.0
@@ -49,10 +51,14 @@ KEYED_SILENT_S = 0.4
 
 UNKEY_S = 0.5
 START_S = 15.0
-CLOSE_S = 2.0
+CLOSE_S = 1.5
+END_S = 0.5
+"""How long its end may take once it has closed, and again once it has been killed."""
+
 RESTART_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 _BATCH = 64
+_REAP_S = 0.005
 _log = structlog.get_logger(__name__)
 
 
@@ -80,7 +86,7 @@ class KeyerClient:
             }
             for name, settings in radios.items()
         ]
-        self._lines = [RemoteLine(i, self._loop, self._send) for i in range(len(radios))]
+        self._lines = [RemoteLine(i, self._loop, self._ordered) for i in range(len(radios))]
         self._by_name = dict(zip(radios, self._lines, strict=True))
         self._names = tuple(radios)
         self._voices: dict[RadioName, KeyerVoice] = {}
@@ -150,7 +156,7 @@ class KeyerClient:
             self._timer.cancel()
         self._started(_no_start("closing", "fermeture"))
         if self._restarting is not None:
-            await asyncio.wait({self._restarting})
+            await asyncio.wait({self._restarting}, timeout=CLOSE_S)
         if self._sock is not None:
             self._send(pack(Kind.CLOSE, 0, 0, time.monotonic()))
             with contextlib.suppress(TimeoutError):
@@ -170,6 +176,9 @@ class KeyerClient:
             raise
         finally:
             theirs.close()
+        if self._closing.is_set():  # and `close` waited no longer for the process to begin
+            ours.close()
+            raise _no_start("closing", "fermeture")
         self._sock = ours
         self._ready = self._loop.create_future()
         self._ready_count = 0
@@ -178,8 +187,8 @@ class KeyerClient:
         now = time.monotonic()
         for index, order in enumerate(self._orders):
             self._send(pack_json(Kind.ADD, index, now, order))
-        if not self._orders:
-            self._ready.set_result(None)
+        if not self._orders:  # no READY to wait for
+            self._send(pack(Kind.PING, 0, 0, now))
         try:
             await asyncio.wait_for(self._ready, START_S)
         except TimeoutError:
@@ -229,6 +238,10 @@ class KeyerClient:
             except (DriverError, ConfigError, OSError) as error:
                 _log.error("keyer-not-started", reason=str(error))
                 self._drop()
+                # What it told of its devices before it failed holds no more.
+                for line in self._lines:
+                    if line.device_open:
+                        line.gone(NOT_OPEN)
                 continue
             return
 
@@ -242,14 +255,21 @@ class KeyerClient:
             self._process.kill()
 
     async def _reap(self) -> None:
+        """Wait for the end of the process; for ever unless we close: no two may hold one device."""
         process, self._process = self._process, None
         if process is None:
             return
-        try:
-            await asyncio.to_thread(process.wait, CLOSE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        since, told = self._loop.time(), False
+        while process.poll() is None:
+            waited_s = self._loop.time() - since
+            if waited_s > END_S:
+                process.kill()
+            if waited_s > 2 * END_S and not told:
+                told = True
+                _log.error("keyer-not-ended", pid=process.pid)
+            if waited_s > 2 * END_S and self._closing.is_set():
+                return
+            await asyncio.sleep(_REAP_S if waited_s < END_S else END_S / 5)
 
     def _watch(self) -> None:
         """Ping the keyer, and kill it when it does not do what it must."""
@@ -258,6 +278,8 @@ class KeyerClient:
         if self._sock is None:
             return
         self._readable()
+        if self._starting:
+            return
         now = time.monotonic()
         silent_s = KEYED_SILENT_S if live else SILENT_S
         if self._ping_at is not None and now - self._ping_at > silent_s:
@@ -269,6 +291,15 @@ class KeyerClient:
             self._send(pack(Kind.PING, 0, 0, now))
 
     # Messages.
+
+    @property
+    def _starting(self) -> bool:
+        """Tell whether the process has not taken its settings yet: `_launch` watches it."""
+        return self._ready is not None and not self._ready.done()
+
+    def _ordered(self, raw: bytes) -> bool:
+        """Send what a radio orders; False, and not sent, while the keyer starts."""
+        return not self._starting and self._send(raw)
 
     def _send(self, raw: bytes) -> bool:
         """Send one message; False when the keyer is gone. A keyer that reads nothing is killed."""
@@ -309,6 +340,8 @@ class KeyerClient:
                 self._lines[message.radio].heard(message)
             case Kind.PONG:
                 self._ping_at = None
+                if not self._orders:
+                    self._started(None)
             case Kind.READY:
                 self._lines[message.radio].rate = rate_of(message)
                 self._ready_count += 1
