@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from radiobridge import app, assembly
+from radiobridge import assembly, serving
 from radiobridge.app import Running
 from radiobridge.config.identity import trusted_agencies
 from radiobridge.config.load import LoadedGateway
@@ -99,14 +99,14 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def world(home: Home, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(home.load)
-    monkeypatch.setattr(app, "load_gateway", lambda _path: made.loads())
-    monkeypatch.setattr(app.Running, "start", made.start)
+    monkeypatch.setattr(serving, "load_gateway", lambda _path: made.loads())
+    monkeypatch.setattr(Running, "start", made.start)
     return made
 
 
 async def reread(running: FakeRunning) -> FakeRunning:
     given: Any = running
-    answer: Any = await app._reread(Path("windsor.yaml"), given)
+    answer: Any = await serving.Service(Path("windsor.yaml")).reread(given)
     assert isinstance(answer, FakeRunning)
     return answer
 
@@ -208,12 +208,12 @@ async def test_a_start_that_fails_goes_back_to_the_old(
 async def test_a_gateway_that_began_when_the_clock_was_ahead_starts_anew(
     home: Home, world: World
 ) -> None:
-    serving = asyncio.create_task(app._serve(Path("windsor.yaml"), home.load()))
+    serves = asyncio.create_task(serving.Service(Path("windsor.yaml")).serve(home.load()))
     first = await world.starting.get()
     first.misled.set()
     second = await world.starting.get()
     os.kill(os.getpid(), signal.SIGTERM)
-    assert await serving == 0
+    assert await serves == 0
     assert world.log == ["start", "stop", "start", "stop"]
     assert second.loaded is first.loaded
 
@@ -221,7 +221,7 @@ async def test_a_gateway_that_began_when_the_clock_was_ahead_starts_anew(
 async def test_the_old_one_is_given_time_to_start_again(
     home: Home, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "_OLD_AGAIN_S", 0.0)
+    monkeypatch.setattr(serving, "_OLD_AGAIN_S", 0.0)
     running = FakeRunning(home.load(), world)
     world.failures = [DriverError("new", "neuf"), OSError("busy"), ValueError("busy")]
     home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
@@ -232,7 +232,7 @@ async def test_the_old_one_is_given_time_to_start_again(
 async def test_when_the_old_one_does_not_start_again_either_the_gateway_ends(
     home: Home, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "_OLD_AGAIN_S", 0.0)
+    monkeypatch.setattr(serving, "_OLD_AGAIN_S", 0.0)
     running = FakeRunning(home.load(), world)
     world.failures = [DriverError("new", "neuf"), *[DriverError("old", "vieux")] * 3]
     home.edit("windsor.yaml", "lead_in: 120ms", "lead_in: 200ms")
@@ -342,6 +342,29 @@ async def test_a_start_that_fails_closes_what_it_opened(
         # The second one finds the state folder free again.
         with pytest.raises(DriverError, match="no keyer"):
             await Running.start(home.load())
+
+
+async def test_what_ends_at_the_same_time_waits_for_nobody_and_tells_what_failed(
+    home: Home,
+) -> None:
+    running = Running(home.load(), AsyncExitStack())
+    first, second, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def keyer() -> None:
+        first.set()
+        await second.wait()
+        ended.append("keyer")
+
+    async def gateway() -> None:
+        await first.wait()
+        second.set()
+        raise DriverError("a link", "un lien")
+
+    running._together += [keyer, gateway]
+    running._closing.push_async_callback(running._close_together)
+    with pytest.raises(DriverError, match="a link"):
+        await asyncio.wait_for(running.stop(), 60)
+    assert ended == ["keyer"]
 
 
 def test_what_the_radio_is_configured_with_reaches_its_machines(home: Home) -> None:

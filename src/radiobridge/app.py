@@ -2,26 +2,21 @@
 
 Start, in order: state, audit log, clock, keys and roster, keyer (devices open, nothing keyed),
 radios, voice and control, links, sound, API. Stop, in reverse, after the first and most important
-step: every radio is unkeyed and the keyer has confirmed it. SIGTERM and SIGINT stop; SIGHUP
-re-reads.
-
-SIGHUP takes all of the new configuration or none of it. Plans, partners, talkgroup map and roster
-change while voice goes on. Anything else (radios, brokers, keys) starts the gateway anew inside the
-process; if the new one does not start, for whatever reason, the old one is started again.
+step: every radio is unkeyed. Links, state, sound and keyer end at the same time, each with a
+patience of its own: no disk, broker or device that hangs holds up the end of the others. When to
+start and stop is up to `serving`.
 """
 
 import asyncio
 import gc
 import os
 import secrets
-import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -30,21 +25,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from radiobridge.assembly import audio_device, build_radio, state_folder
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.identity import check_roster, trusted_agencies
-from radiobridge.config.load import LoadedGateway, load_gateway
+from radiobridge.config.load import LoadedGateway
 from radiobridge.console.api import ApiServer
 from radiobridge.core.floor import FloorEvent
 from radiobridge.core.voice_keys import VoiceKeys
 from radiobridge.drivers.clock import Synchronised, SystemClock
 from radiobridge.drivers.link.loopback import LoopbackLink
-from radiobridge.drivers.log_writer import configure_logging, log_loop_error
 from radiobridge.drivers.process import OwnProcess
 from radiobridge.drivers.registry import Group, load
-from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.speech import load_clips
 from radiobridge.drivers.store.audit import SqliteAuditLog
 from radiobridge.drivers.store.key_files import GatewayKeys, read_gateway_keys
 from radiobridge.drivers.store.state import SqliteStateStore
-from radiobridge.errors import RadioBridgeError
 from radiobridge.keyer.client import KeyerClient
 from radiobridge.model.ids import AgencyId, GatewayId, RadioName, TalkgroupId, parse_talkgroup
 from radiobridge.services.agreements import Agreements
@@ -70,145 +62,6 @@ STATE_FILE = "state.db"
 AUDIT_FILE = "audit.db"
 LOOPBACK = "loopback"
 
-_OLD_TRIES = 3
-_OLD_AGAIN_S = 1.0
-"""How often, and after how long, the old configuration is tried again when the new one fails."""
-
-
-def run(path: Path) -> int:
-    """Run the gateway of a configuration file until it is told to stop; return the exit status.
-
-    Raises RadioBridgeError when it cannot start: the caller shows it.
-    """
-    loaded = load_gateway(path)
-    writer = configure_logging(loaded.config.log.format, loaded.config.log.level)
-    try:
-        return _loop_runner()(_serve(path, loaded))
-    finally:
-        writer.close()
-
-
-def _loop_runner() -> Callable[[Any], int]:
-    """Return uvloop's runner where there is one: it wakes for half the price."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    runner: Callable[[Any], int] = uvloop.run
-    return runner
-
-
-async def _serve(path: Path, loaded: LoadedGateway) -> int:
-    """Run gateways one after the other, until a signal says stop."""
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log_loop_error)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
-    running = await Running.start(loaded)
-    notify("READY=1")
-    try:
-        while True:
-            await _any(stop, reload, running.misled)
-            if stop.is_set():
-                log.info("gateway-stopping")
-                return 0
-            if running.misled.is_set():
-                running = await _start_by_the_clock(running)
-            else:
-                reload.clear()
-                running = await _reread(path, running)
-    finally:
-        notify("STOPPING=1")
-        await running.stop()
-        log.info("gateway-stopped")
-
-
-async def _any(*events: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
-
-
-async def _reread(path: Path, running: "Running") -> "Running":
-    """Take all of the new configuration, or none of it and say why; whatever goes wrong."""
-    old = running.loaded
-    try:
-        loaded = await asyncio.to_thread(load_gateway, path)
-        prepared = await running.prepare(loaded) if loaded.config == old.config else None
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong
-        _say_refused(error)
-        running.auditor.configuration(error=str(error))
-        return running
-    if prepared is None:
-        return await _start_anew(loaded, running)
-    try:
-        running.take(prepared)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong
-        # Half of it may be taken: only a fresh start with the old one is all of the old one.
-        _say_refused(error)
-        await _stop(running)
-        return _went_back(await _start_old(old), error)
-    log.info("configuration-reread", restarted=False)
-    running.auditor.configuration()
-    return running
-
-
-async def _start_by_the_clock(running: "Running") -> "Running":
-    """Start again with the time that is right: this gateway began when the clock was ahead."""
-    await _stop(running)
-    return await _start_old(running.loaded)
-
-
-async def _start_anew(loaded: LoadedGateway, running: "Running") -> "Running":
-    """Start a gateway with other radios, brokers or keys in the place of the one that runs."""
-    old = running.loaded
-    await _stop(running)
-    try:
-        fresh = await Running.start(loaded)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong
-        _say_refused(error)
-        return _went_back(await _start_old(old), error)
-    log.info("configuration-reread", restarted=True)
-    fresh.auditor.configuration(restarted=True)
-    return fresh
-
-
-async def _start_old(old: LoadedGateway) -> "Running":
-    """Start with the old configuration again; raise what stops it when it does not start either.
-
-    A device that has just been let go may take a moment before it can be opened again.
-    """
-    for _ in range(_OLD_TRIES - 1):
-        try:
-            return await Running.start(old)
-        except Exception:
-            log.exception("old-configuration-not-started")
-        await asyncio.sleep(_OLD_AGAIN_S)
-    return await Running.start(old)
-
-
-def _went_back(fresh: "Running", error: Exception) -> "Running":
-    fresh.auditor.configuration(error=str(error), restarted=True)
-    return fresh
-
-
-async def _stop(running: "Running") -> None:
-    """Stop a gateway that another follows: what does not close in order stops nobody."""
-    try:
-        await running.stop()
-    except Exception:
-        log.exception("not-stopped-in-order")
-
-
-def _say_refused(error: Exception) -> None:
-    """Log why a configuration is refused, and where that comes from unless it speaks for itself."""
-    known = isinstance(error, RadioBridgeError | OSError)
-    log.error("configuration-refused", error=str(error), exc_info=None if known else error)
-
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
@@ -227,6 +80,8 @@ class Running:
         self.misled = asyncio.Event()
         """The machine's clock was ahead when this gateway started: start it anew."""
         self._closing = closing
+        self._together: list[Callable[[], Awaitable[None]]] = []
+        """What ends at the same time."""
         self._lateness = Lateness()
         self._make_timer = partial(OneTimer, asyncio.get_running_loop(), lateness=self._lateness)
         self._directory: Directory
@@ -247,6 +102,12 @@ class Running:
     async def stop(self) -> None:
         """Unkey, say goodbye, close everything in reverse order."""
         await self._closing.aclose()
+
+    async def _close_together(self) -> None:
+        ends = await asyncio.gather(*(close() for close in self._together), return_exceptions=True)
+        for error in ends:
+            if isinstance(error, BaseException):
+                raise error
 
     async def prepare(self, loaded: LoadedGateway) -> "_Prepared":
         """Check new plans, partners, talkgroup map and roster; what is wrong with them raises."""
@@ -282,7 +143,8 @@ class Running:
             time_out_s={RadioName(n): r.transmit.time_out for n, r in config.radios.items()},
             simulation=config.simulation,
         )
-        self._closing.push_async_callback(keyer.close)
+        self._together.append(keyer.close)
+        self._closing.push_async_callback(self._close_together)
         papers = Papers(me, signing_key=identity.signing, hpke_key=identity.hpke, bridge=bridge)
         keys = VoiceKeys(me, secrets.token_bytes, _stored_epochs(store))
         gateway = self._compose(me, identity, store, bridge, papers, keys, roster)
@@ -299,10 +161,10 @@ class Running:
             "process": process.status(),
         }
         await gateway.start(_links(self.loaded), self._loopback)
-        self._closing.push_async_callback(gateway.stop)
+        self._together.append(gateway.stop)
         for keeper in keepers:
             keeper.start()
-            self._closing.push_async_callback(keeper.close)
+            self._together.append(keeper.close)
         api = await ApiServer.start(gateway, config.socket)
         self._closing.push_async_callback(api.close)
         # First of all at the end: whatever else takes its time, nothing stays keyed meanwhile.

@@ -100,6 +100,20 @@ async def test_a_disk_that_hangs_holds_up_neither_the_house_nor_the_end() -> Non
     assert {("bridge-time-not-stored", silent), ("not-all-stored", silent)} <= set(told)
 
 
+@in_virtual_time
+async def test_a_broker_and_a_disk_that_hang_share_one_patience() -> None:
+    made = await world()
+
+    async def slow() -> None:
+        await asyncio.sleep(3.0)
+
+    made.windsor.links[0].close = slow  # type: ignore[method-assign]
+    made.windsor.store.takes_s = inf
+    before = now()
+    await made.windsor.gateway.stop()
+    assert now() - before == pytest.approx(PATIENCE_S)
+
+
 # --- voice through whole gateways -----------------------------------------------------------------
 
 

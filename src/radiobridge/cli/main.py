@@ -65,7 +65,7 @@ def run(
     ],
 ) -> None:
     """Start the gateway that `config` describes; SIGHUP re-reads all of it or nothing."""
-    from radiobridge.app import run as run_gateway
+    from radiobridge.serving import run as run_gateway
 
     raise typer.Exit(run_gateway(config))
 

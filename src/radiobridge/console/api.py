@@ -48,7 +48,7 @@ from radiobridge.text import Text
 
 _LARGEST_REQUEST = 65_536
 _BACKLOG = 16
-_CLOSING_S = 1.0
+_CLOSING_S = 0.5
 """How long requests under way may take when the gateway stops."""
 
 _API: web.AppKey[GatewayApi] = web.AppKey("api")

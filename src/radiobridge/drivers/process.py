@@ -7,11 +7,19 @@ import asyncio
 import os
 import resource
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from radiobridge.drivers.service_manager import notify
 from radiobridge.drivers.spare_files import SpareFiles, no_file_handles
+
+log = structlog.get_logger()
+
+_SAY_S = 0.1
+"""How long the last word may take to be written."""
 
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -35,6 +43,31 @@ class OwnProcess:
     def close(self) -> None:
         """Let go what is held back."""
         self._spare.close()
+
+
+class LastResort:
+    """Ends the process for good after a time: threads that wait for a disk end it never."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def within(self, delay_s: float, status: int) -> None:
+        """End the process with `status` in `delay_s` from now, unless it has ended; counts anew."""
+        self.cancel()
+        self._timer = threading.Timer(delay_s, _end, (status,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Leave the end to others."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _end(status: int) -> None:
+    log.error("threads-not-ended", threads=sorted(one.name for one in threading.enumerate()))
+    time.sleep(_SAY_S)
+    os._exit(status)
 
 
 def holdings() -> dict[str, int | None]:

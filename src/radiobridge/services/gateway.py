@@ -131,12 +131,13 @@ class Gateway:
 
     async def stop(self) -> None:
         """Unkey everything, say goodbye on every link, make durable what must be."""
+        until = asyncio.get_running_loop().time() + PATIENCE_S
         self.quiet()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await asyncio.gather(*(link.close() for link in self._links.values()))
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout_at(until):
                 await self._make_durable()
         except TimeoutError:
             log.error("not-all-stored", error=HANGS.en)  # noqa: TRY400

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-PATIENCE_S = 8.0
-"""How long the end of the gateway waits for them: a disk may be slow, and must not be lost for it;
-one that hangs must not hold up the start of the next gateway."""
+PATIENCE_S = 5.0
+"""How long the end of the gateway waits for links (3 s of it at most) and for them: a disk may be
+slow, and must not be lost for it; one that hangs must not hold up the start of the next gateway."""
 
 
 class Tasks:

@@ -7,11 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from radiobridge.drivers.store.state import SqliteStateStore
 from radiobridge.errors import StoreError
@@ -238,3 +241,85 @@ async def test_a_full_disk_says_so_and_the_loop_goes_on(small_disk: Path) -> Non
 
 def _used(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
+
+
+# --- a disk that hangs --------------------------------------------------------------------------
+
+
+class _Disk:
+    """Real SQLite on a disk whose fsync hangs while told to."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.free.set()
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, /, *parameters: Any) -> sqlite3.Cursor:
+                if sql == "COMMIT":
+                    disk.free.wait()
+                return super().execute(sql, *parameters)
+
+        self.connection: type[sqlite3.Connection] = Connection
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_close(tmp_path: Path) -> None:
+    disk, path = _Disk(), tmp_path / "state.db"
+    store = SqliteStateStore(path, connection=disk.connection, patience_s=0.05)
+    await store.open()
+    disk.free.clear()
+    putting = asyncio.create_task(store.put("k", "v"))
+    await asyncio.sleep(0)
+    with capture_logs() as logs:
+        await asyncio.wait_for(store.close(), 60)
+    assert [(line["event"], line["path"]) for line in logs] == [("state-not-closed", str(path))]
+    assert not putting.done()
+    # A disk that comes back: what was given to it is kept, and the file can be opened again.
+    disk.free.set()
+    await putting
+    await asyncio.wait_for(store._ended, 60)
+    assert await _read(path, "k") == "v"
+
+
+async def test_a_close_in_order_says_nothing(tmp_path: Path) -> None:
+    store = SqliteStateStore(tmp_path / "state.db")
+    await store.open()
+    with capture_logs() as logs:
+        await store.close()
+    assert logs == []
+    assert await _read(tmp_path / "state.db", "k") is None
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end_of_the_process(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sqlite3, sys, threading\n"
+        "from pathlib import Path\n"
+        "from radiobridge.drivers.store.audit import SqliteAuditLog\n"
+        "from radiobridge.drivers.store.state import SqliteStateStore\n"
+        "from tests.drivers.store.test_failing_disk import ENTRY\n"
+        "free = threading.Event()\n"
+        "free.set()\n"
+        "class Hanging(sqlite3.Connection):\n"
+        "    def execute(self, sql, /, *parameters):\n"
+        "        free.wait() if sql == 'COMMIT' else None\n"
+        "        return super().execute(sql, *parameters)\n"
+        "async def main():\n"
+        "    store = SqliteStateStore(Path(sys.argv[1]), connection=Hanging, patience_s=0.1)\n"
+        "    log = SqliteAuditLog(Path(sys.argv[2]), connection=Hanging, close_s=0.1)\n"
+        "    await store.open()\n"
+        "    await log.open()\n"
+        "    free.clear()\n"
+        "    log.after(ENTRY)\n"
+        "    putting = asyncio.ensure_future(store.put('k', 'v'))\n"
+        "    await asyncio.sleep(0)\n"
+        "    await log.close()\n"
+        "    await store.close()\n"
+        "    putting.cancel()\n"
+        "asyncio.run(main())\n"
+    )
+    paths = [str(tmp_path / "state.db"), str(tmp_path / "audit.db")]
+    command = [sys.executable, "-c", script, *paths]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "state-not-closed" in done.stdout
+    assert "audit-not-written" in done.stdout

@@ -45,7 +45,10 @@ QUEUE = 10_000
 """Entries that may wait; beyond that the newest are counted and not kept."""
 
 PATIENCE_S = 2.0
-"""How long `before` waits for the disk, and `close` for what is left."""
+"""How long `before` waits for the disk."""
+
+CLOSE_S = 1.0
+"""How long `close` waits for what is left; a disk that hangs keeps its thread, and nobody else."""
 
 RETRY_S = 5.0
 """After a failure: when what waits is tried again, unless a `before` asks earlier."""
@@ -110,16 +113,20 @@ class SqliteAuditLog:
         *,
         connection: type[sqlite3.Connection] = sqlite3.Connection,
         patience_s: float = PATIENCE_S,
+        close_s: float = CLOSE_S,
         retry_s: float = RETRY_S,
         queue: int = QUEUE,
     ) -> None:
         self._path = path
         self._connection = connection
         self._patience_s = patience_s
+        self._close_s = close_s
         self._retry_s = retry_s
         self._bound = queue
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._ended: asyncio.Future[None]
+        """Set when the thread has closed the file."""
         self._state = AuditState(head=None)
         self._left_out: _LeftOut | None = None
         # Between the event loop and the thread, under `_change`:
@@ -138,6 +145,7 @@ class SqliteAuditLog:
         """
         self._loop = asyncio.get_running_loop()
         tried: asyncio.Future[None] = self._loop.create_future()
+        self._ended = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, args=(tried,), name="audit", daemon=True)
         self._thread.start()
         with suppress(TimeoutError):
@@ -182,7 +190,7 @@ class SqliteAuditLog:
         return replace(self._state, waiting=len(self._queue))
 
     async def close(self) -> None:
-        """See AuditLog."""
+        """See AuditLog. Waits `close_s` at most: a daemon thread holds up no process's end."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -190,7 +198,7 @@ class SqliteAuditLog:
         with self._change:
             self._closing = True
             self._change.notify()
-        await asyncio.to_thread(thread.join, self._patience_s)
+        await asyncio.wait({self._ended}, timeout=self._close_s)
         if self._queue:
             log.error("audit-not-written", entries=len(self._queue), path=str(self._path))
 
@@ -249,6 +257,7 @@ class SqliteAuditLog:
             if not working and self._closing:
                 break
         disk.close()
+        self._tell(_finish, self._ended)
 
     def _next_batch(self, *, working: bool) -> tuple[_Waiting, ...] | None:
         """Wait for something to write, and after a failure for the time to; None: closed."""

@@ -17,10 +17,15 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+import structlog
+
 from radiobridge.drivers.store.sqlite_reason import is_damaged, is_full, is_held, reason_of
 from radiobridge.errors import StoreError
 
 T = TypeVar("T")
+
+CLOSE_S = 1.0
+"""How long `close` waits for the disk; one that hangs keeps its thread, and nobody else."""
 
 _APPLICATION = 0x7262_5354
 """SQLite's application_id: tells our state from any other database."""
@@ -29,6 +34,8 @@ _VERSION = 1
 _CACHE_KB = 128
 _BATCH = 256
 """Most puts in one commit."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,19 +46,33 @@ class _Put:
 
 
 class SqliteStateStore:
-    """A StateStore (see `spi`) in the file `path`. `open` first, `close` last."""
+    """A StateStore (see `spi`) in the file `path`. `open` first, `close` last.
 
-    def __init__(self, path: Path) -> None:
+    `connection` is what opens SQLite (tests give one whose disk hangs).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connection: type[sqlite3.Connection] = sqlite3.Connection,
+        patience_s: float = CLOSE_S,
+    ) -> None:
         self._path = path
+        self._connection = connection
+        self._patience_s = patience_s
         self._values: dict[str, str] = {}
         self._queue: SimpleQueue[_Put | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Future[None]
+        """Set when the thread has closed the file."""
 
     async def open(self) -> None:
         """Open or create the file (0600), check it and load it; raise StoreError."""
         self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[dict[str, str]] = self._loop.create_future()
+        self._ended = self._loop.create_future()
         thread = threading.Thread(target=self._work, args=(opened,), name="state", daemon=True)
         thread.start()
         self._values = await opened
@@ -74,17 +95,19 @@ class SqliteStateStore:
         await put.done
 
     async def close(self) -> None:
-        """See StateStore."""
+        """See StateStore. Waits `patience_s` at most: a daemon thread holds up no process's end."""
         thread, self._thread = self._thread, None
-        if thread is not None:
-            self._queue.put(None)
-            await asyncio.to_thread(thread.join)
+        if thread is None:
+            return
+        self._queue.put(None)
+        if not (await asyncio.wait({self._ended}, timeout=self._patience_s))[0]:
+            log.error("state-not-closed", path=str(self._path), waited_s=self._patience_s)
 
     # --- in the thread --------------------------------------------------------------------
 
     def _work(self, opened: asyncio.Future[dict[str, str]]) -> None:
         try:
-            database, values = _open(self._path)
+            database, values = _open(self._path, self._connection)
         except (sqlite3.Error, OSError) as error:
             self._tell(_fail, opened, _unusable(self._path, error))
             return
@@ -96,6 +119,7 @@ class SqliteStateStore:
             self._commit(database, batch)
         with suppress(sqlite3.Error):
             database.close()
+        self._tell(_succeed, self._ended, None)
 
     def _next_batch(self) -> list[_Put]:
         """Wait for puts; empty when the store closes."""
@@ -153,13 +177,15 @@ def _fail(future: asyncio.Future[T], error: StoreError) -> None:
         future.set_exception(StoreError(*error.text))
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
+def _open(
+    path: Path, connection: type[sqlite3.Connection]
+) -> tuple[sqlite3.Connection, dict[str, str]]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = not path.exists()
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     if new:
         _sync_folder(path.parent)
-    database = sqlite3.connect(path, timeout=0, isolation_level=None)
+    database = sqlite3.connect(path, timeout=0, isolation_level=None, factory=connection)
     try:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
