@@ -21,6 +21,8 @@ class FakeInterface:
         self.keyed = False
         self.blocked = threading.Event()
         self.blocked.set()
+        self.hangs: dict[str, threading.Event] = {}
+        """What returns only when its event is set."""
         self._events: list[InterfaceEvent] = []
         self._read, self._write = os.pipe()
 
@@ -35,6 +37,8 @@ class FakeInterface:
     def _call(self, name: str) -> None:
         self.calls.append(name)
         self.blocked.wait()
+        if name in self.hangs:
+            self.hangs[name].wait()
         if name in self.fails:
             raise self.fails[name]
 
@@ -67,7 +71,7 @@ class FakeInterface:
         return events
 
     def close(self) -> None:
-        self.calls.append("close")
+        self._call("close")
         self.keyed = False
 
     def dispose(self) -> None:

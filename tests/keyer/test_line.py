@@ -69,6 +69,8 @@ class Bench:
 
     def stop(self) -> None:
         self.radio.blocked.set()
+        for hang in self.radio.hangs.values():
+            hang.set()
         self.line.stop()
         end = time.monotonic() + LIMIT_S
         while not self.line.ended():
@@ -267,6 +269,49 @@ def test_a_device_that_does_not_unkey_is_overdue(bench: Bench) -> None:
     bench.radio.blocked.set()
     bench.cause()
     assert not bench.line.overdue(now + 3600)
+
+
+def test_a_device_that_fails_and_does_not_close_is_overdue_under_a_living_lease(
+    bench: Bench,
+) -> None:
+    bench.granted()
+    bench.radio.fails["refresh"] = DriverError("broken", "en panne")
+    bench.radio.hangs["close"] = threading.Event()
+    renewed_until(bench, "close")
+    bench.line.renew(1, time.monotonic())
+    now = time.monotonic()
+    assert bench.line.overdue(now + CONFIRM_S + 0.01)
+    bench.radio.hangs["close"].set()
+    assert bench.cause() is UnkeyCause.DEVICE
+    assert not bench.line.overdue(now + 3600)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Unkeyed(cause=UnkeyCause.RADIO, at=1.0),
+        KeyAnswered(answer=KeyAnswer.DENIED, at=1.0),
+        KeyAnswered(answer=KeyAnswer.FAILED, at=1.0),
+    ],
+)
+def test_a_device_that_ends_it_and_does_not_unkey_is_overdue_under_a_living_lease(
+    bench: Bench, event: InterfaceEvent
+) -> None:
+    bench.radio.hangs["unkey"] = threading.Event()
+    bench.granted()
+    bench.radio.say(event)
+    renewed_until(bench, "unkey")
+    bench.line.renew(1, time.monotonic())
+    assert bench.line.overdue(time.monotonic() + CONFIRM_S + 0.01)
+
+
+def renewed_until(bench: Bench, call: str) -> None:
+    """Renew the lease until the driver has been called so."""
+    end = time.monotonic() + LIMIT_S
+    while call not in bench.radio.calls:
+        assert time.monotonic() < end, bench.radio.calls
+        bench.line.renew(1, time.monotonic())
+        time.sleep(0.001)
 
 
 def test_an_order_that_came_too_late_for_its_lease_never_keys(bench: Bench) -> None:

@@ -270,6 +270,13 @@ class Line:
         self._done = order
         self._report_serial(order.serial, Unkeyed(cause=cause, at=time.monotonic()))
 
+    @staticmethod
+    def _end(on: Order, cause: UnkeyCause) -> None:
+        """End what is keyed before the device is touched: no renewal lets a driver hang."""
+        if on.off_at == math.inf:
+            on.cause = cause
+            on.off_at = time.monotonic()
+
     def _speak(self, voice: VoiceInterface) -> None:
         while self._frames:
             samples = np.frombuffer(self._frames.popleft(), dtype="<i2")
@@ -285,6 +292,7 @@ class Line:
                 return
             case Unkeyed() if self._on is not None:
                 on = self._on
+                self._end(on, event.cause)
                 self._interface.unkey()
                 self._released(on, event.cause)
                 return
@@ -295,6 +303,7 @@ class Line:
         self._report(event)
 
     def _refused(self, on: Order, event: KeyAnswered) -> None:
+        self._end(on, UnkeyCause.RADIO)
         self._interface.unkey()
         self._on = None
         self._done = on
@@ -343,6 +352,8 @@ class Line:
         self._report_serial(order.serial, failed)
 
     def _lost(self, reason: Text) -> None:
+        if self._on is not None:
+            self._end(self._on, UnkeyCause.DEVICE)
         was_open = self._open
         first = self._reason == NOT_OPEN
         changed = reason != self._reason
