@@ -310,6 +310,17 @@ def test_cor_channel_and_emergency_are_reported(radio: CcdiRadio, line: CcdiInte
     assert (alarm.kind, alarm.active) == ("donor-emergency", True)
 
 
+def test_a_radio_that_starts_anew_in_mid_reception_receives_nobody(
+    radio: CcdiRadio, line: CcdiInterface
+) -> None:
+    radio.set_cor(active=True)
+    poll_for(line, CorChanged)
+    radio.restart()
+    closed = poll_for(line, CorChanged)
+    assert isinstance(closed, CorChanged)
+    assert not closed.active
+
+
 def test_cor_can_be_left_to_others(radio: CcdiRadio, line: CcdiInterface) -> None:
     line.close()
     deaf = driver(radio, cor=False)

@@ -381,6 +381,8 @@ class CcdiInterface:
         self._raise("restarted", now, ALARM_S)
         if self._pressed_at is not None:
             self._dropped(now)
+        if self._use_cor:
+            self._events.append(CorChanged(active=False, at=now))
         self._unanswered = 0
         self._write(ccdi.PROGRESS_ON)
         self._write(ccdi.CHANNEL_PROGRESS_ON)
