@@ -9,7 +9,7 @@ from radiobridge.core.squelch import SquelchSettings
 from radiobridge.core.transmit import NotDelivered, TransmitSettings
 from radiobridge.model.interface import ChannelReported, KeyAnswer, RadioAlarm, UnkeyCause, Unkeyed
 from radiobridge.model.voice import Claim, TalkClass
-from radiobridge.services.holds import ChannelChange, Hold
+from radiobridge.services.holds import Hold
 from radiobridge.services.outgoing import Outgoing, OutgoingPorts
 from radiobridge.services.radio import RadioRunner
 from tests.services.radios import COR, TRANSMIT, VOX, Ports, Radio, make_radio
@@ -344,49 +344,6 @@ async def test_each_hold_is_lifted_by_itself() -> None:
     radio.runner.release(Hold.INHIBIT, "ann")
     await radio.play(spurt(10, of=claim(start_ms=2000)))
     assert radio.line.changes()[0] == "key"
-
-
-@pytest.mark.parametrize("squelch", [COR, VOX])
-@in_virtual_time
-async def test_a_radio_on_a_wrong_channel_is_cut_both_ways_until_it_is_right(
-    squelch: SquelchSettings,
-) -> None:
-    bench = Bench(squelch=squelch, channel="12")
-    radio = await bench.radio()
-    changes: list[ChannelChange] = []
-    radio.runner.channel_changed = changes.append
-    radio.line.tell(ChannelReported(channel="000012", at=now()))
-    radio.cor(active=True)
-    await radio.speak(0.3)
-    assert len(bench.starts) == 1
-    radio.line.tell(ChannelReported(channel="000013", at=now()))
-    assert len(bench.ends) == 1
-    assert radio.runner.status()["alarms"] == ["wrong-channel"]
-    await radio.speak(0.5)
-    radio.cor(active=False)
-    await radio.talk(0.3)
-    assert len(bench.starts) == 1
-    await radio.play(spurt(10))
-    assert radio.line.changes() == []
-    radio.line.tell(ChannelReported(channel="", at=now()))
-    assert radio.runner.off_channel
-    radio.line.tell(ChannelReported(channel="12", at=now()))
-    assert radio.runner.status()["alarms"] == []
-    assert [(one.reported, one.wrong) for one in changes] == [("000013", True), ("12", False)]
-    await radio.talk(0.3)
-    assert len(bench.starts) == 2
-    await radio.play(spurt(10, of=claim(start_ms=2000)))
-    assert radio.line.changes()[0] == "key"
-
-
-@in_virtual_time
-async def test_a_keyed_radio_that_changes_its_channel_is_unkeyed_at_once() -> None:
-    bench = Bench(channel="12")
-    radio = await bench.radio()
-    await radio.play(spurt(20, end=False))
-    changed_at = now()
-    radio.line.tell(ChannelReported(channel="13", at=changed_at))
-    assert radio.line.times("unkey")[-1] == changed_at
 
 
 @in_virtual_time

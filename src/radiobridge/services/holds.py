@@ -40,6 +40,19 @@ DEAF = frozenset({Hold.CHANNEL, Hold.LOOP})
 """Holds under which a radio is not heard either."""
 
 
+WRONG_CHANNEL = "wrong-channel"
+"""The alarm of a radio that is not on its channel."""
+
+LOOP_SUSPECTED = "loop-suspected"
+"""The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
+
+LOOP = "loop"
+"""The alarm of a radio that hears what was sent before."""
+
+OWN_ALARMS = frozenset({WRONG_CHANNEL, LOOP_SUSPECTED, LOOP})
+"""Alarms of the gateway; all others are a driver's, and end with its device."""
+
+
 def with_hold(holds: Holds, hold: Hold, by: str) -> Holds:
     """Return `holds` and one more."""
     return MappingProxyType({**holds, hold: by})

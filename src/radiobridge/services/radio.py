@@ -36,6 +36,10 @@ from radiobridge.services.condition import Condition
 from radiobridge.services.downlink import Downlink
 from radiobridge.services.holds import (
     DEAF,
+    LOOP,
+    LOOP_SUSPECTED,
+    OWN_ALARMS,
+    WRONG_CHANNEL,
     ChannelChange,
     Hold,
     same_channel,
@@ -51,16 +55,6 @@ from radiobridge.wire.words import RadioState
 log = structlog.get_logger()
 
 _DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAITING})
-
-
-WRONG_CHANNEL = "wrong-channel"
-"""The alarm of a radio that is not on its channel."""
-
-LOOP_SUSPECTED = "loop-suspected"
-"""The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
-
-LOOP = "loop"
-"""The alarm of a radio that hears what was sent before."""
 
 
 class RadioRunner:
@@ -175,7 +169,7 @@ class RadioRunner:
             self._down.unkeyed(event.cause, now)
         elif isinstance(event, DeviceLost):
             self._log.warning("interface-lost", reason=event.reason.en)
-            self._change(interface_lost=event.reason)
+            self._change(interface_lost=event.reason, alarms=self.condition.alarms & OWN_ALARMS)
             self._lose_cor(now)
             self._devices_changed()
         elif isinstance(event, DeviceBack):
