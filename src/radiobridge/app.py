@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from radiobridge.assembly import audio_device, build_radio, state_folder
+from radiobridge.assembly import audio_device, build_radio, interface_settings, state_folder
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.identity import check_roster, trusted_agencies
 from radiobridge.config.load import LoadedGateway
@@ -139,7 +139,7 @@ class Running:
         check_roster(config, roster, agencies)
         self._directory = Directory(agencies)
         keyer = await KeyerClient.start(
-            {RadioName(name): radio.interface for name, radio in config.radios.items()},
+            {RadioName(name): interface_settings(radio) for name, radio in config.radios.items()},
             time_out_s={RadioName(n): r.transmit.time_out for n, r in config.radios.items()},
             simulation=config.simulation,
         )

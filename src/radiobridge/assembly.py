@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.radio import RadioConfig
@@ -177,6 +178,13 @@ def longest_wait_s(transmit: TransmitSettings) -> float:
     """Return how long a spurt may wait for the air and still be put on it: whole, if at all."""
     granted_s = transmit.answer_time_out_s + transmit.queue_wait_s if transmit.reports_grant else 0
     return transmit.busy_wait_s + granted_s
+
+
+def interface_settings(radio: RadioConfig) -> dict[str, Any]:
+    """Return what the driver is built from; one whose channel matters asks the radio for it."""
+    if radio.channel is None:
+        return radio.interface
+    return {**radio.interface, "report_channel": True}
 
 
 def audio_device(

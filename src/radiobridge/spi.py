@@ -31,6 +31,11 @@ class Clock(Protocol):
 class RadioInterface(Protocol):
     """One radio's PTT and COR, inside the keyer process.
 
+    A class that can tell its radio's channel says so by the attribute `reports_channel = True`.
+    Where `radios.<radio>.channel` is set, it finds `report_channel: true` in its settings and tells
+    ChannelReported soon after each opening, after each alarm `restarted`, and at each change. The
+    radio is cut both ways until it has told the right one.
+
     Blocking calls are allowed: each radio has a thread of its own, and only it calls. Every method
     raises DriverError when the device fails; the keyer then closes the device, reports it lost and
     opens it again with backoff. Neither opening nor closing ever keys.

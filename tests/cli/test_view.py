@@ -51,6 +51,8 @@ STATUS: dict[str, Any] = {
             "level_dbfs": None,
         },
         {"name": "tac3", "state": "idle", "stuck": True},
+        {"name": "tac4", "channel_expected": "12", "alarms": ["channel-unknown"]},
+        {"name": "tac5", "channel_expected": "12", "alarms": ["channel-not-told"]},
     ],
     "partners": [{"agency": "us.cbp", "gateway": "us.cbp/detroit", "online": False, "since": 0}],
     "patches": [
@@ -93,6 +95,8 @@ ENGLISH = [
     "card gone",
     "inhibited by local:ann; alarm: donor-emergency",
     "COR stuck",
+    "tac4: channel not known yet: cut until the radio says it",
+    "tac5: the radio refuses to say its channel: remove `channel`, or update the radio",
     "us.cbp/D1 · us.cbp/detroit · EMERGENCY",
 ]
 FRENCH = [
@@ -107,6 +111,8 @@ FRENCH = [
     "carte disparue",
     "interdite par local:ann; alarme: donor-emergency",
     "COR bloqué",
+    "tac4: canal pas encore connu : coupée jusqu'à ce que la radio l'indique",
+    "tac5: la radio refuse d'indiquer son canal : retirez `channel`, ou mettez la radio à jour",
     "us.cbp/D1 · us.cbp/detroit · URGENCE",
 ]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from radiobridge.config.drivers import BUILT_IN
+from radiobridge.assembly import interface_settings
+from radiobridge.config.drivers import BUILT_IN, reports_channel
 from radiobridge.drivers.registry import Group, load
 from tests.config.home import Home
 
@@ -72,7 +73,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "from pydantic import BaseModel\n"
         "class Settings(BaseModel, extra='forbid'):\n"
         "    driver: str\n    speed: int = 3\n"
-        "class Acme:\n    Settings = Settings\n"
+        "class Acme:\n    Settings = Settings\n    reports_channel = True\n"
         "class Free:\n    pass\n",
         encoding="utf-8",
     )
@@ -104,6 +105,30 @@ def test_a_third_partys_settings_are_checked_by_its_model(home: Home) -> None:
 def test_a_third_party_without_a_model_gets_what_is_written(home: Home) -> None:
     put(home, "{driver: free, what: [1, {ever: x}]}")
     assert home.load().config.radios["tac1"].interface["what"] == [1, {"ever": "x"}]
+
+
+@pytest.mark.parametrize("interface", ["{driver: ccdi, device: /dev/rb-a}", "{driver: acme}"])
+@pytest.mark.usefixtures("plug_in")
+def test_a_driver_that_can_say_its_channel_is_told_to(home: Home, interface: str) -> None:
+    put(home, interface)
+    assert "report_channel" not in interface_settings(home.load().config.radios["tac1"])
+    home.edit("windsor.yaml", "    talkgroup: TAC1", "    talkgroup: TAC1\n    channel: '12'")
+    assert interface_settings(home.load().config.radios["tac1"])["report_channel"] is True
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN[Group.INTERFACES]))
+def test_what_the_check_knows_of_channels_is_what_the_driver_says(name: str) -> None:
+    driver = load(Group.INTERFACES, name)
+    assert reports_channel(name, simulation=False) is getattr(driver, "reports_channel", False)
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_third_party_that_never_says_its_channel_is_refused_one(home: Home) -> None:
+    put(home, "{driver: free}")
+    home.edit("windsor.yaml", "    talkgroup: TAC1", "    talkgroup: TAC1\n    channel: '12'")
+    problem = home.only_problem()
+    assert problem.path == "radios.tac1.channel"
+    assert "interface `free` never reports a channel" in problem.text.en
 
 
 @pytest.mark.usefixtures("plug_in")

@@ -108,6 +108,17 @@ CASES = {
         G, "{driver: lines, ", "{", "/dev/rb-a", "radios.tac1.interface",
         "`driver` is missing; write one of ccdi, lines", "`driver` manque; écrivez l'un de ccdi",
     ),
+    "channel of a radio that never says it": Case(
+        G, "    talkgroup: TAC1", "    talkgroup: TAC1\n    channel: '12'", "channel:",
+        "radios.tac1.channel",
+        "interface `lines` never reports a channel, so the radio would stay cut; remove `channel`, "
+        "or use an interface that does, as `ccdi`",
+        "l'interface `lines` n'indique jamais de canal",
+    ),
+    "channel of a node": Case(
+        G, "    talkgroup: TAC2", "    talkgroup: TAC2\n    channel: '12'", "channel:",
+        "radios.tac2.channel", "interface `usrp` never reports a channel", "retirez `channel`",
+    ),
     "no audio": Case(
         G, "    audio: {driver: soundcard, device: Card A}\n", "", "tac1:", "radios.tac1",
         "`audio` is missing", "`audio` manque",

@@ -11,6 +11,7 @@ from radiobridge.errors import DriverError
 from radiobridge.keyer.line import CONFIRM_S, REOPEN_S, Line
 from radiobridge.keyer.protocol import LEASE_S, event_of, unpack
 from radiobridge.model.interface import (
+    ChannelReported,
     CorChanged,
     DeviceBack,
     DeviceLost,
@@ -348,6 +349,7 @@ def test_what_the_gateway_missed_is_told_again(bench: Bench) -> None:
     bench.line.start()
     bench.event(DeviceBack)
     bench.reading = False
+    bench.radio.say(ChannelReported(channel="000013", at=1.0))
     bench.radio.say(CorChanged(active=True, at=1.0))
     bench.key()
     while bench.line.busy():
@@ -356,4 +358,4 @@ def test_what_the_gateway_missed_is_told_again(bench: Bench) -> None:
     bench.line.resend()
     bench.line.resend()
     told = [type(event) for _, event in bench.reports[1:]]
-    assert told == [DeviceBack, CorChanged, Unkeyed]
+    assert told == [DeviceBack, CorChanged, ChannelReported, Unkeyed]

@@ -39,6 +39,7 @@ def test_the_commands_that_key_are_those_of_the_manual() -> None:
     assert ccdi.press(4) == ccdi.encode("f", "3004")
     assert ccdi.PROGRESS_ON == b"f03041A2\r"
     assert ccdi.CHANNEL_PROGRESS_ON == b"f03051A1\r"
+    assert ccdi.QUERY_CHANNEL == b"f03052A0\r"
 
 
 @pytest.mark.parametrize("eighths", [-1, 10])

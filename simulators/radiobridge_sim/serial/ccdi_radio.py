@@ -1,10 +1,10 @@
 """A Tait radio on a pty: what the `ccdi` driver finds on its serial line.
 
-It knows PTT presses (timed and constant), progress messages, the model query and the channel
-command. Like the real radio it keeps a constant press when the line goes away, and ends a timed
-press by itself. It differs from a real one in that it answers in microseconds, takes commands
-without waiting for its prompt, and does not key up slowly: that is the business of the radio
-behind it (`on_ptt`).
+It knows PTT presses (timed and constant), progress messages, the model query, the channel command
+and the question for the channel. Like the real radio it keeps a constant press when the line goes
+away, and ends a timed press by itself. It differs from a real one in that it answers in
+microseconds, takes commands without waiting for its prompt, and does not key up slowly: that is the
+business of the radio behind it (`on_ptt`).
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from radiobridge_sim.serial.log import LineCallback, LineChange
 _PRESS_UNIT_S = 0.125
 _CONSTANT = 9
 _NOT_READY = 5
+_ASK_CHANNEL = "f052"
 _MODEL = "13102.03"
 
 
@@ -65,6 +66,10 @@ class CcdiRadio:
         """Answer nothing and obey nothing, as when switched off."""
         self.not_ready = False
         """Refuse to transmit for now, as while it waits for a channel."""
+        self.channel_error: int | None = None
+        """The error for an answer to the question for its channel; None: it answers."""
+        self.drops_channel = False
+        """Lose that question, without so much as a prompt."""
         self.silent = False
         """Obey, and say nothing: the wire from it is broken."""
         self.deaf_to_off = False
@@ -205,6 +210,8 @@ class CcdiRadio:
         if error is None:
             command = chr(line[0]) + line[3:-2].decode("ascii", "replace")
             self.commands.append(command)
+            if command == _ASK_CHANNEL and self.drops_channel:
+                return
             error = self._command(command)
         if error is not None:
             self._send("e", f"00{error}")
@@ -224,6 +231,10 @@ class CcdiRadio:
                 self._progress = False
             case "f", "051" | "050":
                 pass
+            case "f", "052":
+                if self.channel_error is None:
+                    self._send("p", f"210{self._channel}")
+                return self.channel_error
             case "f", press if press.startswith("300") and press[3:].isdecimal():
                 return self._pressed(int(press[3:]))
             case "q", "0":

@@ -222,6 +222,14 @@ def _notes(row: Json, language: Language) -> Iterator[str]:
 
 
 _ALARMS = {
+    "channel-unknown": Text(
+        "channel not known yet: cut until the radio says it",
+        "canal pas encore connu : coupée jusqu'à ce que la radio l'indique",
+    ),
+    "channel-not-told": Text(
+        "the radio refuses to say its channel: remove `channel`, or update the radio",
+        "la radio refuse d'indiquer son canal : retirez `channel`, ou mettez la radio à jour",
+    ),
     "loop": Text(
         "LOOP BY RADIO: it hears what was sent before, and is cut until `radio allow`",
         "BOUCLE PAR RADIO : elle entend ce qui a été envoyé, coupée jusqu'à `radio allow`",

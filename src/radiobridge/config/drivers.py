@@ -167,6 +167,9 @@ BUILT_IN: Mapping[Group, Mapping[str, type[Settings]]] = {
 }
 
 
+_REPORT_CHANNEL = frozenset({"ccdi"})
+
+
 def settings_model(group: Group, name: str, *, simulation: bool) -> type[BaseModel] | None:
     """Return the model of a driver's settings, or None when it takes any mapping.
 
@@ -176,3 +179,14 @@ def settings_model(group: Group, name: str, *, simulation: bool) -> type[BaseMod
         return built_in
     offered = getattr(load(group, name, simulation=simulation), "Settings", None)
     return offered if isinstance(offered, type) and issubclass(offered, BaseModel) else None
+
+
+def reports_channel(name: str, *, simulation: bool) -> bool:
+    """Tell whether an interface driver can say which channel its radio is on.
+
+    Only a third party's driver is imported for that. Raises what `registry.load` raises.
+    """
+    if name in BUILT_IN[Group.INTERFACES]:
+        return name in _REPORT_CHANNEL
+    driver = load(Group.INTERFACES, name, simulation=simulation)
+    return getattr(driver, "reports_channel", False) is True

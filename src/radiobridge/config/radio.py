@@ -132,7 +132,7 @@ class RadioConfig(Settings):
     talkgroup: Annotated[Id, Field(examples=["TAC1"])]
     """The talkgroup of this agency that the radio is on."""
     channel: Channel | None = None
-    """The channel that the radio must be on, as it reports it; on another it is cut both ways."""
+    """The channel that the radio must be on; it is cut both ways until it has said so (`ccdi`)."""
     profile: Id | None = None
     """A file of `profiles/` beside this one or of `hardware/profiles/`; settings here override."""
     interface: DriverMapping

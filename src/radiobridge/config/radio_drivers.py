@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from radiobridge.config.drivers import settings_model
+from radiobridge.config.drivers import reports_channel, settings_model
 from radiobridge.config.explain import unknown
 from radiobridge.config.gateway import GatewayConfig
 from radiobridge.config.problems import Loc
@@ -40,6 +40,10 @@ def with_drivers(
                 update.update({part: checked} if checked else {})
         if update.get("interface", radio.interface).get("driver") == "usrp":
             _same_stream(tree, name, update.get("audio", radio.audio), update, report)
+        if radio.channel is not None and "interface" in update:
+            _tells_channel(
+                tree, name, update["interface"]["driver"], report, simulation=config.simulation
+            )
         radios[name] = radio.model_copy(update=update)
         right |= {name} if len(report.problems) == before else set()
     return config.model_copy(update={"radios": radios}), frozenset(right)
@@ -92,6 +96,20 @@ def _model(
         report.wrong(tree, (*loc, "driver"), text.en, text.fr)
         return None
     return settings_model(group, named.value, simulation=simulation) or BaseModel
+
+
+def _tells_channel(tree: Node, name: str, driver: str, report: Report, *, simulation: bool) -> None:
+    """A radio that never says which channel it is on would be cut for good by `channel`."""
+    if reports_channel(driver, simulation=simulation):
+        return
+    report.wrong(
+        tree,
+        ("radios", name, "channel"),
+        f"interface `{driver}` never reports a channel, so the radio would stay cut; remove "
+        "`channel`, or use an interface that does, as `ccdi`",
+        f"l'interface `{driver}` n'indique jamais de canal, la radio resterait donc coupée; "
+        "retirez `channel`, ou employez une interface qui le fait, comme `ccdi`",
+    )
 
 
 def _same_stream(

@@ -31,6 +31,7 @@ from radiobridge.errors import RadioBridgeError
 from radiobridge.keyer.protocol import LEASE_S, Kind, pack, pack_event
 from radiobridge.model.interface import (
     NOT_OPEN,
+    ChannelReported,
     CorChanged,
     DeviceBack,
     DeviceLost,
@@ -108,6 +109,7 @@ class Line:
         self._frames: deque[bytes] = deque(maxlen=_VOICE_QUEUE)
         self._open = False
         self._cor = False
+        self._channel: ChannelReported | None = None
         self._reason = NOT_OPEN
         self._missed = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -183,9 +185,11 @@ class Line:
         if not self._missed:
             return
         self._missed = False
-        now = time.monotonic()
+        now, channel = time.monotonic(), self._channel
         self._report(DeviceBack(at=now) if self._open else DeviceLost(reason=self._reason, at=now))
         self._report(CorChanged(active=self._cor, at=now))
+        if channel is not None:
+            self._report(channel)
         if self._on is None:
             self._report(Unkeyed(cause=UnkeyCause.LEASE, at=now))
 
@@ -287,6 +291,8 @@ class Line:
         match event:
             case CorChanged():
                 self._cor = event.active
+            case ChannelReported():
+                self._channel = event
             case KeyAnswered(answer=KeyAnswer.DENIED | KeyAnswer.FAILED) if self._on is not None:
                 self._refused(self._on, event)
                 return
@@ -367,6 +373,7 @@ class Line:
         on = self._on
         self._interface.close()
         self._open = False
+        self._channel = None
         self._refresh = False
         if on is not None:
             self._released(on, cause)

@@ -118,11 +118,15 @@ class RemoteLine:
                 if isinstance(event, DeviceBack) and self.device_open:
                     return
                 self._device = event
+                if isinstance(event, DeviceLost):
+                    self._channel = None
             case CorChanged():
                 if event.active == (self._cor is not None and self._cor.active):
                     return
                 self._cor = event
             case ChannelReported():
+                if not self.device_open:
+                    return
                 self._channel = event
         self._tell(event)
         if isinstance(event, DeviceBack | DeviceLost):

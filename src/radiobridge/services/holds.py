@@ -1,4 +1,4 @@
-"""What keeps a radio's transmitter off: an operator, the kill switch, a wrong channel.
+"""What keeps a radio's transmitter off: an operator, the kill switch, its channel, a loop.
 
 The transmitter may key only while nothing holds it; each hold is lifted by itself.
 """
@@ -22,7 +22,7 @@ class Hold(StrEnum):
     STOP = "stop"
     """An operator stopped all transmitters of the gateway."""
     CHANNEL = "channel"
-    """The radio is on another channel than it should be; it is not heard either."""
+    """The radio has not said that it is on its channel; it is not heard either."""
     LOOP = "loop"
     """The radio hears what was sent before; it is not heard either."""
 
@@ -43,14 +43,27 @@ DEAF = frozenset({Hold.CHANNEL, Hold.LOOP})
 WRONG_CHANNEL = "wrong-channel"
 """The alarm of a radio that is not on its channel."""
 
+CHANNEL_UNKNOWN = "channel-unknown"
+"""The alarm of a radio that must be on one channel and has not said yet which one it is on."""
+
 LOOP_SUSPECTED = "loop-suspected"
 """The alarm of a radio that may have heard nothing but our own carrier; it stands until allowed."""
 
 LOOP = "loop"
 """The alarm of a radio that hears what was sent before."""
 
-OWN_ALARMS = frozenset({WRONG_CHANNEL, LOOP_SUSPECTED, LOOP})
+OWN_ALARMS = frozenset({WRONG_CHANNEL, CHANNEL_UNKNOWN, LOOP_SUSPECTED, LOOP})
 """Alarms of the gateway; all others are a driver's, and end with its device."""
+
+
+def channel_alarm(expected: str, reported: str | None) -> str | None:
+    """Return the alarm of a radio that reports this channel; None when it is the right one.
+
+    None for `reported`: it has not said anything since it was opened or restarted.
+    """
+    if reported is None:
+        return CHANNEL_UNKNOWN
+    return None if same_channel(expected, reported) else WRONG_CHANNEL
 
 
 def with_hold(holds: Holds, hold: Hold, by: str) -> Holds:

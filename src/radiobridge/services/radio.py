@@ -35,6 +35,7 @@ from radiobridge.model.voice import Claim, PcmFrame, VoicePacket
 from radiobridge.services.condition import Condition
 from radiobridge.services.downlink import Downlink
 from radiobridge.services.holds import (
+    CHANNEL_UNKNOWN,
     DEAF,
     LOOP,
     LOOP_SUSPECTED,
@@ -42,7 +43,7 @@ from radiobridge.services.holds import (
     WRONG_CHANNEL,
     ChannelChange,
     Hold,
-    same_channel,
+    channel_alarm,
     with_hold,
     without_hold,
 )
@@ -55,6 +56,10 @@ from radiobridge.wire.words import RadioState
 log = structlog.get_logger()
 
 _DEAF = frozenset({SquelchState.BLOCKED, SquelchState.SETTLING, SquelchState.WAITING})
+
+
+RESTARTED = "restarted"
+"""The alarm of a driver whose radio has started anew: it may be on another channel."""
 
 
 class RadioRunner:
@@ -94,6 +99,8 @@ class RadioRunner:
         self._squelch = squelch
         self._by_cor = by_cor
         self.channel_expected = channel
+        self._told_wrong = False
+        """The last that was told of the channel is that it is wrong."""
         self._timer = make_timer(self._tick)
         self._audio_failed = audio_failed
         self._up: Uplink
@@ -101,9 +108,10 @@ class RadioRunner:
         self._log = log.bind(radio=str(name), talkgroup=str(talkgroup))
 
     def assemble(self, up: Uplink, down: Downlink) -> None:
-        """Give the runner its two ways; once, before any event."""
+        """Give the runner its two ways; once, before any event. Its channel is not known yet."""
         self._up = up
         self._down = down
+        self._judge_channel(None, time.monotonic())
 
     @property
     def up(self) -> Uplink:
@@ -172,44 +180,55 @@ class RadioRunner:
             self._change(interface_lost=event.reason, alarms=self.condition.alarms & OWN_ALARMS)
             self._lose_cor(now)
             self._devices_changed()
+            self._judge_channel(None, now)
         elif isinstance(event, DeviceBack):
             self._log.info("interface-open")
             self._change(interface_lost=None)
             self._devices_changed()
         elif isinstance(event, ChannelReported):
-            self._log.info("channel", channel=event.channel)
+            if event.channel != self.condition.channel:
+                self._log.info("channel", channel=event.channel)
             self._change(channel=event.channel)
-            self._check_channel(event.channel, now)
+            self._judge_channel(event.channel, now)
         elif isinstance(event, RadioAlarm):
             self._log.warning("radio-alarm", kind=event.kind, active=event.active)
             self._alarm(event.kind, active=event.active)
+            if event.kind == RESTARTED and event.active:
+                self._judge_channel(None, now)
             self.alarmed(event)
 
     def _alarm(self, kind: str, *, active: bool) -> None:
         one, alarms = frozenset({kind}), self.condition.alarms
         self._change(alarms=alarms | one if active else alarms - one)
 
-    def _check_channel(self, reported: str, now: float) -> None:
-        """Cut a radio that is on another channel than it should be, both ways, until it is not."""
-        if self.channel_expected is None:
+    def _judge_channel(self, reported: str | None, now: float) -> None:
+        """Cut a radio both ways until it has said that it is on its channel; None: not said yet."""
+        expected, was = self.channel_expected, self.off_channel
+        if expected is None:
             return
-        wrong, was = not same_channel(self.channel_expected, reported), self.off_channel
-        if wrong and not was:
-            self.hold(Hold.CHANNEL, reported or "?")
+        alarm = channel_alarm(expected, reported)
+        self._change(channel=reported)
+        if alarm is not None and not was:
+            self.hold(Hold.CHANNEL, reported or alarm)
             self._up.cor(active=False, now=now)
             self._up.drop(now)
-            self._log.error("wrong-channel", channel=reported, expected=self.channel_expected)
-        elif was and not wrong:
-            self.release(Hold.CHANNEL, reported)
-        self._alarm(WRONG_CHANNEL, active=wrong)
-        if wrong is not was:
-            self.channel_changed(
-                ChannelChange(reported=reported, expected=self.channel_expected, wrong=wrong)
-            )
+        elif alarm is not None:
+            self._change(holds=with_hold(self.condition.holds, Hold.CHANNEL, reported or alarm))
+        elif was:
+            self.release(Hold.CHANNEL, reported or "?")
+        if alarm is not None and alarm not in self.condition.alarms:
+            level = self._log.warning if reported is None else self._log.error
+            level(alarm, channel=reported, expected=expected)
+        for kind in (WRONG_CHANNEL, CHANNEL_UNKNOWN):
+            self._alarm(kind, active=kind == alarm)
+        wrong = alarm == WRONG_CHANNEL
+        if reported is not None and wrong is not self._told_wrong:
+            self._told_wrong = wrong
+            self.channel_changed(ChannelChange(reported=reported, expected=expected, wrong=wrong))
 
     @property
     def off_channel(self) -> bool:
-        """Tell whether the radio is on a wrong channel: nothing of it is heard or keyed."""
+        """Tell whether the radio has not said that it is on its channel: it is cut both ways."""
         return Hold.CHANNEL in self.condition.holds
 
     @property

@@ -63,6 +63,8 @@ ERRORS = {
 """Transaction errors (`e0` and the number)."""
 
 NOT_READY = 5
+FOR_GOOD = frozenset({1, 3, 6})
+"""Errors that the same command meets again; the others come of noise, or of the moment."""
 
 
 def checksum(head: bytes) -> str:
@@ -89,6 +91,8 @@ PTT_OFF = press(0)
 PTT_CONSTANT = press(9)
 PROGRESS_ON = encode("f", "041")
 CHANNEL_PROGRESS_ON = encode("f", "051")
+QUERY_CHANNEL = encode("f", "052")
+"""Answered by one CHANNEL progress (TM8100 from CCDI 2.03, TM8200 from 2.05; page 25)."""
 QUERY_MODEL = encode("q", "0")
 
 

@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from radiobridge.errors import ConfigError, DriverError
 from radiobridge.model.interface import (
     ChannelReported,
     CorChanged,
-    InterfaceEvent,
     KeyAnswer,
     KeyAnswered,
     RadioAlarm,
@@ -20,6 +19,7 @@ from radiobridge.model.interface import (
 )
 from radiobridge_sim.serial.ccdi_radio import CcdiRadio
 from radiobridge_sim.serial.log import LineHistory
+from tests.drivers.interface.ccdi_line import driver, said_while_refreshed
 from tests.drivers.interface.waiting import poll_for, until
 
 pytestmark = pytest.mark.real
@@ -36,10 +36,6 @@ def radio(history: LineHistory) -> Iterator[CcdiRadio]:
     radio.start()
     yield radio
     radio.stop()
-
-
-def driver(radio: CcdiRadio, **settings: Any) -> CcdiInterface:
-    return CcdiInterface.from_settings({"driver": "ccdi", "device": radio.path, **settings})
 
 
 @pytest.fixture
@@ -184,19 +180,6 @@ def test_a_radio_that_is_not_ready_has_queued_the_request(
     line.unkey()
     line.close()
     assert [change.value for change in history.of("PTT")] == [True, False]
-
-
-def said_while_refreshed(line: CcdiInterface, done: Callable[[], bool]) -> list[InterfaceEvent]:
-    """Renew as the keyer does until `done`; return what the radio has said meanwhile."""
-    said: list[InterfaceEvent] = []
-
-    def renewed() -> bool:
-        line.refresh()
-        said.extend(line.poll())
-        return done()
-
-    until(renewed)
-    return said
 
 
 def test_a_request_that_is_given_up_in_the_queue_keys_nothing_later(

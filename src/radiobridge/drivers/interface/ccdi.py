@@ -11,6 +11,11 @@ ready has queued the request: the press is repeated, at the pace of renewals, un
 
 A line that brings nothing but noise for longer than any message is a failed device.
 
+A radio that must be on one channel (`report_channel`) is asked for it: after opening, after a
+restart of the radio, every 2 s until it has said it, then twice a minute, in case a message of a
+turned knob was lost. It is asked only while nothing is keyed, so that no unkey waits behind it. A
+radio that refuses to say it raises `channel-not-told`.
+
 COR (`cor: true`) is RF detected, not qualified by tone. On a shared channel wire the radio's mute
 output to a modem line of the same serial port: `mute: CTS` makes that line COR.
 """
@@ -60,6 +65,12 @@ ALARM_S = 60.0
 OPEN_S = 1.0
 NOISE_BYTES = 300
 """More than the longest message: a line that brings so much without one that is whole babbles."""
+CHANNEL_ANSWER_S = 0.5
+"""A radio that has not answered by then has dropped the question for its channel."""
+CHANNEL_RETRY_S = 2.0
+CHANNEL_AGAIN_S = 30.0
+CHANNEL_RESTART_S = 0.2
+"""A radio that has just restarted is asked only after what it may have to be told first: unkey."""
 LOCAL_POLL_S = 0.1
 REMOTE_POLL_S = 0.005
 
@@ -82,15 +93,24 @@ class CcdiInterface:
     """One radio on one serial line (settings: device, baud, dead_man, cor, mute, ...)."""
 
     poll_s = LOCAL_POLL_S
+    reports_channel = True
 
     def __init__(
-        self, device: str, baud: int, *, eighths: int, cor: bool, mute: Input | None = None
+        self,
+        device: str,
+        baud: int,
+        *,
+        eighths: int,
+        cor: bool,
+        mute: Input | None = None,
+        report_channel: bool = False,
     ) -> None:
         self._device = device
         self._baud = baud
         self._eighths = eighths
         self._use_cor = cor and mute is None
         self._mute = mute
+        self._report_channel = report_channel
         self._port: Port | None = None
         self._raised: dict[str, float] = {}
         """Alarms that stand, and when each ends."""
@@ -114,12 +134,17 @@ class CcdiInterface:
         self._off_refused = False
         self._off_by: float | None = None
         self._unmuted = False
+        self._channel_due = self._channel_asked = 0.0
+        self._channel_turn = 0
+        """How many prompts are to come until the one that ends its answer; 0: not asked."""
         self._raised = dict.fromkeys(self._raised, 0.0)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """Build from settings; raises ConfigError."""
-        known = ("device", "baud", "dead_man", "cor", "mute", "radio_time_out")
+        known = (
+            "device", "baud", "dead_man", "cor", "mute", "radio_time_out", "report_channel",
+        )  # fmt: skip
         read.no_other_keys(settings, known)
         dead_man = read.choice(settings, "dead_man", ("press", "constant"))
         if dead_man == "constant" and read.radio_time_out(settings) is None:
@@ -136,6 +161,7 @@ class CcdiInterface:
             eighths=PRESS_EIGHTHS if dead_man == "press" else _CONSTANT,
             cor=read.flag(settings, "cor", default=True),
             mute=Input.named(read.choice(settings, "mute", INPUTS)) if "mute" in settings else None,
+            report_channel=read.flag(settings, "report_channel", default=False),
         )
 
     def open(self) -> None:
@@ -189,6 +215,8 @@ class CcdiInterface:
         self._check_alive(now)
         if self._mute is not None:
             self._follow_mute(self._mute, now)
+        if self._report_channel:
+            self._follow_channel(now)
         if self._off_by is not None and now > self._off_by:
             self._off_by = None
             self._raise("ptt-stuck", now, math.inf)
@@ -211,6 +239,28 @@ class CcdiInterface:
         if unmuted is not self._unmuted:
             self._unmuted = unmuted
             self._events.append(CorChanged(active=unmuted, at=now))
+
+    def _follow_channel(self, now: float) -> None:
+        """Ask for the channel when that is due, nothing is keyed and no news waits to be told."""
+        if self._channel_turn and now - self._channel_asked > CHANNEL_ANSWER_S:
+            self._unanswered = max(0, self._unanswered - 1)
+            self._channel_turn = 0
+        idle = self._pressed_at is None and self._asked_at is None and not self._events
+        if not idle or now < self._channel_due:
+            return
+        if self._unanswered:
+            if now < self._channel_due + CHANNEL_ANSWER_S:
+                return
+            self._unanswered = 0
+        self._channel_asked = now
+        self._channel_due = now + CHANNEL_RETRY_S
+        self._write(ccdi.QUERY_CHANNEL)
+        self._channel_turn = self._unanswered
+
+    def _not_told(self, error: int, now: float) -> None:
+        """The radio has an error for an answer to the question for its channel."""
+        if error in ccdi.FOR_GOOD and "channel-not-told" not in self._raised:
+            self._raise("channel-not-told", now, math.inf, ccdi.ERRORS[error])
 
     def close(self) -> None:
         """Say PTT off and close the line."""
@@ -274,7 +324,7 @@ class CcdiInterface:
         while self._unanswered and not self._released:
             left = end - time.monotonic()
             if left <= 0:
-                self._unanswered = 0
+                self._unanswered = self._channel_turn = 0
                 return False
             self._await_bytes(left)
             self._receive(time.monotonic())
@@ -291,6 +341,7 @@ class CcdiInterface:
 
     def _prompted(self, now: float) -> None:
         self._unanswered = max(0, self._unanswered - 1)
+        self._channel_turn = max(0, self._channel_turn - 1)
         self._alive_at = None
         if self._unanswered == 0 and self._asked_at is not None and not self._queued:
             self._answer(KeyAnswer.GRANTED, now)
@@ -320,6 +371,8 @@ class CcdiInterface:
                 self._restarted(now)
             case ccdi.Progress.CHANNEL:
                 channel = ccdi.channel_of(message)
+                self._channel_due = now + CHANNEL_AGAIN_S
+                self._end_alarm("channel-not-told", now)
                 self._events.append(ChannelReported(channel=channel, at=now))
             case _:
                 pass
@@ -360,6 +413,9 @@ class CcdiInterface:
             self._dropped(now)
 
     def _refused(self, error: int, now: float) -> None:
+        if self._channel_turn == 1:
+            self._not_told(error, now)
+            return
         detail = ccdi.ERRORS.get(error, f"error {error}")
         self._off_refused = True
         if error == ccdi.NOT_READY and self._asked_at is not None:
@@ -383,7 +439,8 @@ class CcdiInterface:
             self._dropped(now)
         if self._use_cor:
             self._events.append(CorChanged(active=False, at=now))
-        self._unanswered = 0
+        self._unanswered = self._channel_turn = 0
+        self._channel_due = now + CHANNEL_RESTART_S
         self._write(ccdi.PROGRESS_ON)
         self._write(ccdi.CHANNEL_PROGRESS_ON)
 
