@@ -278,7 +278,7 @@ def test_lost_kids_give_their_place_without_a_tick() -> None:
         listener.hear(spurt(5, claim=claim_at(T0 + i), kid_random=i)[0])
     late = spurt(5, claim=claim_at(T0 + 3000), kid_random=9)[0]
     signer = SIGNER.public_key()
-    assert listener.reception.receive(late, T0 + 3000, 103.0, KEYS.get, signer) is not None
+    assert listener.reception.receive(late, T0 + 3000, 103.0, KEYS.get, signer, "b0") is not None
     assert len(listener.reception.tick(103.0)) == 4
 
 
@@ -301,7 +301,7 @@ def test_the_proof_is_checked_with_the_key_that_the_roster_has_now() -> None:
     listener = Listener()
     first = spurt(2)[0]
     other = FORGER.public_key()
-    assert listener.reception.receive(first, T0, 100.0, KEYS.get, other) is None
+    assert listener.reception.receive(first, T0, 100.0, KEYS.get, other, "b0") is None
     assert listener.count("bad-proof") == 1
     assert listener.hear(first) is not None
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radiobridge.core.bucket import MAX_LINKS
 from radiobridge.core.reception import LossReason, ReceptionSettings, TopicReception
 from radiobridge.model.ids import parse_gateway, parse_talkgroup
 from radiobridge.model.voice import TalkClass
@@ -79,10 +80,10 @@ def test_garbage_costs_no_key_derivation_before_the_cheap_checks() -> None:
 
     reception = TopicReception(WINDSOR, TAC1)
     for payload in (b"", b"\x10", bytes(3000), b"\x20" + PACKETS[0][1:], PACKETS[0][:12]):
-        assert reception.receive(payload, T0, 1.0, keys, SIGNER.public_key()) is None
-    assert reception.receive(PACKETS[0], T0 + 9000, 1.0, keys, SIGNER.public_key()) is None
+        assert reception.receive(payload, T0, 1.0, keys, SIGNER.public_key(), "b0") is None
+    assert reception.receive(PACKETS[0], T0 + 9000, 1.0, keys, SIGNER.public_key(), "b0") is None
     assert asked == []
-    assert reception.receive(PACKETS[0], T0, 1.0, keys, SIGNER.public_key()) is None
+    assert reception.receive(PACKETS[0], T0, 1.0, keys, SIGNER.public_key(), "b0") is None
     assert asked == [EPOCH]
 
 
@@ -97,6 +98,47 @@ def test_garbage_under_new_kids_makes_none_live_and_is_limited_to_ten_a_second()
     assert listener.reception._spurts == {}
     listener.wait(0.2)
     assert listener.hear(PACKETS[0]) is not None
+
+
+def garbage(kid_random: int) -> bytes:
+    """What looks like the first packet of a new spurt, to whoever has not tried to decrypt it."""
+    packet = bytearray(spurt(1, kid_random=kid_random)[0])
+    packet[25] ^= 1
+    return bytes(packet)
+
+
+def test_one_links_garbage_keeps_no_new_spurt_from_starting_by_another() -> None:
+    listener = Listener()
+    for i in range(50):
+        assert listener.hear(garbage(1000 + i), "hostile") is None
+    assert listener.hear(PACKETS[0], "hostile") is None
+    assert listener.count("kid-rate") == 41
+    assert listener.hear(PACKETS[0], "honest") is not None
+    assert listener.hear(PACKETS[1], "hostile") is not None
+
+
+def test_one_links_bad_proofs_keep_no_proof_of_another_from_counting() -> None:
+    """Without any key: a proof that was overtaken is verified before it is decrypted."""
+    listener = Listener()
+    for packet in (*PACKETS[:9], PACKETS[30]):
+        listener.hear(packet)
+    broken = bytearray(PACKETS[10])
+    broken[-2] ^= 1
+    for _ in range(50):
+        assert listener.hear(bytes(broken), "hostile") is None
+    assert listener.count("bad-proof") == 20
+    assert listener.hear(PACKETS[40], "hostile") is None
+    assert listener.count("proof-rate") == 31
+    assert listener.hear(PACKETS[40], "honest") is not None
+    assert listener.losses == []
+
+
+def test_what_all_links_together_may_cost_is_bounded() -> None:
+    listener = Listener()
+    for i in range(400):
+        listener.hear(garbage(1000 + i), f"b{i % 40}")
+    assert listener.count("bad-tag") == 10 * (MAX_LINKS + 1)
+    assert len(listener.reception._new_kids._buckets) == MAX_LINKS + 1
 
 
 # Replays
@@ -132,7 +174,7 @@ def test_nothing_passes_on_another_topic() -> None:
     ):
         reception = TopicReception(parse_gateway(sender), parse_talkgroup(talkgroup))
         for packet in PACKETS:
-            reception.receive(packet, T0, 1.0, KEYS.get, SIGNER.public_key())
+            reception.receive(packet, T0, 1.0, KEYS.get, SIGNER.public_key(), "b0")
         assert reception.counters["accepted"] == 0
         assert reception._spurts == {}
 
@@ -207,7 +249,7 @@ def test_a_proof_that_does_not_name_its_own_packet_costs_no_verification() -> No
     forged = forge(5, proof=True)
     assert listener.hear(forged[:-73] + bytes(8) + forged[-65:]) is None
     assert listener.count("bad-proof") == 1
-    assert listener.reception._bad_proofs._left == 20
+    assert listener.reception._bad_proofs.of("b0")._left == 20
 
 
 # Who holds the key: packets slipped into a real spurt

@@ -110,10 +110,10 @@ class Listener:
     def __post_init__(self) -> None:
         self.reception = TopicReception(WINDSOR, TAC1, self.settings)
 
-    def hear(self, payload: bytes) -> VoicePacket | None:
+    def hear(self, payload: bytes, link: str = "b0") -> VoicePacket | None:
         bridge_ms = T0 + round((self.now - 100.0) * 1000)
         packet = self.reception.receive(
-            payload, bridge_ms, self.now, self.keys.get, SIGNER.public_key()
+            payload, bridge_ms, self.now, self.keys.get, SIGNER.public_key(), link
         )
         self.losses += self.reception.tick(self.now)
         return packet

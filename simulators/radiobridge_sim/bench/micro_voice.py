@@ -158,7 +158,7 @@ def _receiver() -> Callable[[bytes], bool]:
     keys, signer = {cast.EPOCH: cast.KEY}, cast.SIGNER.public_key()
 
     def receive(packet: bytes) -> bool:
-        return reception.receive(packet, START_MS, 0.0, keys.get, signer) is not None
+        return reception.receive(packet, START_MS, 0.0, keys.get, signer, "bench") is not None
 
     return receive
 

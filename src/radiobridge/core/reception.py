@@ -2,6 +2,8 @@
 
 Whoever may listen holds the key, and a broker may replay, hold back or reorder what it likes. So:
 
+    links share nothing  what garbage may cost in a second is counted for each link: one broker's
+                         garbage keeps nothing out that another one brings
     cheap checks first   length, version, flags, bridge time, epoch, replay window (look); only
                          then key derivation, decryption, proof, replay window (commit)
     no proof, no spurt   a KID exists here from its first verified proof on: packet 0, or for late
@@ -29,6 +31,7 @@ from enum import Enum, StrEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from radiobridge.core.bucket import LinkBuckets
 from radiobridge.core.coverage import Coverage, Standing
 from radiobridge.core.replay import ReplayWindow
 from radiobridge.errors import RemoteProtocolError
@@ -67,7 +70,7 @@ class Refusal(StrEnum):
     TOO_MANY_KIDS = "too-many-kids"
     KID_RATE = "kid-rate"
     PROOF_RATE = "proof-rate"
-    """Too many bad proofs lately: none is verified for a moment."""
+    """Too many bad proofs by this link lately: none is verified for a moment."""
     BAD_PROOF = "bad-proof"
     UNPROVEN = "unproven"
     """No proof yet, too far beyond the last one, or before all that proofs named."""
@@ -107,7 +110,10 @@ class SpurtLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceptionSettings:
-    """Limits for each voice topic. Changing them changes no byte on the wire."""
+    """Limits for each voice topic; of what is counted by the second, for each link that brings it.
+
+    Changing them changes no byte on the wire.
+    """
 
     past_ms: int = 2000
     future_ms: int = 1000
@@ -144,29 +150,6 @@ class _Spurt:
         self.credit_since: float | None = None
 
 
-class _Bucket:
-    """Allows `rate` things a second, and as many at once."""
-
-    __slots__ = ("_at", "_left", "_rate")
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._left = float(rate)
-        self._at: float | None = None
-
-    def empty(self, now: float) -> bool:
-        """Tell whether nothing is left at `now`."""
-        if self._at is not None:
-            gained = max(0.0, now - self._at) * self._rate
-            self._left = min(float(self._rate), self._left + gained)
-        self._at = now
-        return self._left < 1.0
-
-    def take(self) -> None:
-        """Use one up."""
-        self._left -= 1.0
-
-
 class TopicReception:
     """Receives one voice topic: one sender, one talkgroup, all links. Not for two threads.
 
@@ -192,8 +175,10 @@ class TopicReception:
         self._proof_scope = proof_scope(sender, talkgroup)
         self._spurts: dict[int, _Spurt] = {}
         self._losses: list[SpurtLoss] = []
-        self._new_kids = _Bucket(self._settings.new_kids_per_s)
-        self._bad_proofs = _Bucket(self._settings.bad_proofs_per_s)
+        self._link = ""
+        """By which link the packet at hand came."""
+        self._new_kids = LinkBuckets(self._settings.new_kids_per_s)
+        self._bad_proofs = LinkBuckets(self._settings.bad_proofs_per_s)
 
     @property
     def live(self) -> tuple[Claim, ...]:
@@ -207,13 +192,16 @@ class TopicReception:
         now: float,
         keys: Callable[[int], bytes | None],
         signer: Ed25519PublicKey,
+        link: str,
     ) -> VoicePacket | None:
         """Return the packet when it may be played, else None (and count why). Never raises.
 
         `bridge_ms` is this gateway's bridge time, `keys` gives the sender's key of an epoch for
         this talkgroup, `signer` is the sender's key of the roster: asked anew for each packet, so
-        that a withdrawn key or right ends the reception at once.
+        that a withdrawn key or right ends the reception at once. `link` is the one that brought the
+        packet: what it may use up is its own.
         """
+        self._link = link
         try:
             packet = self._receive(payload, bridge_ms, now, keys, signer)
         except RemoteProtocolError as error:
@@ -270,9 +258,10 @@ class TopicReception:
         if not header.proof:
             raise RemoteProtocolError(Refusal.UNPROVEN)
         self._check_room(header.start_ms, now)
-        if self._new_kids.empty(now):
+        new_kids = self._new_kids.of(self._link)
+        if new_kids.empty(now):
             raise RemoteProtocolError(Refusal.KID_RATE)
-        self._new_kids.take()
+        new_kids.take()
         kid, ctr, _ = frame.sframe_header
         key = SFrameKey(base_key_for(sender_key, self._key_scope, header.start_ms, kid), kid)
         opus = key.decrypt(frame.sframe_header, frame.sframe, frame.metadata)
@@ -327,14 +316,15 @@ class TopicReception:
         """Check that the sender signed the hashes and that the last one is this packet's."""
         if frame.hashes[-HASH_SIZE:] != digest:
             raise RemoteProtocolError(Refusal.BAD_PROOF)
-        if self._bad_proofs.empty(now):
+        bad_proofs = self._bad_proofs.of(self._link)
+        if bad_proofs.empty(now):
             raise RemoteProtocolError(Refusal.PROOF_RATE)
         kid, ctr, _ = frame.sframe_header
         message = proof_message(self._proof_scope, kid, ctr, frame.hashes)
         try:
             signer.verify(frame.signature, message)
         except InvalidSignature:
-            self._bad_proofs.take()
+            bad_proofs.take()
             raise RemoteProtocolError(Refusal.BAD_PROOF) from None
 
     def _prove_late(

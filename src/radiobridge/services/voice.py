@@ -285,7 +285,7 @@ class VoicePlane:
             return
         now = time.monotonic()
         bridge_ms, reception = self._bridge.at_ms(now), heard.reception
-        packet = reception.receive(payload, bridge_ms, now, heard.keys, heard.signer)
+        packet = reception.receive(payload, bridge_ms, now, heard.keys, heard.signer, link)
         if packet is None:
             self.late_links.refused(heard.backlog, reception, link, now)
         elif not self.late_links.too_late(heard.backlog, reception.age_ms, link, now):
