@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from radiobridge.core.backlog import HELD_S, LATE_MS, Age, Backlog
 
 HERE, THERE = "here", "there"
+MINUTE_PACKETS = 3000
 FRESH, OLD, LATE = Age.FRESH, Age.OLD, Age.LATE
 
 
@@ -131,6 +134,52 @@ def test_lone_late_packets_far_apart_are_no_backlog(ear: Ear) -> None:
 
 def test_a_clock_that_is_ahead_gives_no_leave_to_be_later(ear: Ear) -> None:
     assert ear.all([-900, LATE_MS - 900, LATE_MS - 899]) == [FRESH, FRESH, LATE]
+
+
+def test_a_clock_that_was_ahead_leaves_its_sender_the_whole_second_again(ear: Ear) -> None:
+    ear.hear(-850)
+    assert ear.hear(151) is LATE
+    assert set(ear.all([40] * MINUTE_PACKETS)) == {FRESH}
+    assert ear.hear(LATE_MS) is FRESH
+    assert ear.hear(LATE_MS + 1) is LATE
+    assert ear.starts == []
+
+
+def test_a_clock_that_stays_ahead_gives_no_leave_to_be_later_however_long(ear: Ear) -> None:
+    for _ in range(10):
+        assert set(ear.all([-850, -600, -400] * (MINUTE_PACKETS // 3))) == {FRESH}
+        assert ear.hear(LATE_MS - 849) is LATE
+    assert ear.starts == []
+
+
+@given(
+    st.integers(-900, 900),
+    st.lists(st.tuples(st.integers(-900, 2000), st.integers(1, 2000)), min_size=1, max_size=8),
+)
+def test_without_a_new_start_nothing_is_played_later_than_the_youngest_or_0_allows(
+    first_ms: int, later: list[tuple[int, int]]
+) -> None:
+    backlog = Backlog()
+    backlog.take(first_ms, HERE)
+    youngest_ms = first_ms
+    for age_ms, packets in later:
+        youngest_ms = min(youngest_ms, age_ms)
+        ages = {backlog.take(age_ms, HERE) for _ in range(packets)}
+        if age_ms > LATE_MS + max(0, youngest_ms):
+            assert ages == {LATE}
+        elif age_ms <= LATE_MS + youngest_ms:
+            assert ages == {FRESH}
+
+
+def test_delay_that_grows_slowly_never_adds_up(ear: Ear) -> None:
+    """A millisecond more every second, for half an hour: what is too late then stays so."""
+    played = [
+        age_ms
+        for age_ms in range(30, 1900)
+        for _ in range(50)
+        if ear.backlog.take(age_ms, HERE) is FRESH
+    ]
+    assert max(played) == LATE_MS + 30
 
 
 def test_a_clock_that_falls_back_is_learnt_again(ear: Ear) -> None:

@@ -10,12 +10,18 @@ Rules, for one sender; "late" is `LATE_MS` beyond the least, or beyond 0 while n
     late, and nothing is known      played: perhaps the clock is behind
     late, a copy of what was heard, or too old to count at all: shows that its link holds voice back
 
+Voice that is younger than nothing shows a clock that is ahead of ours. Clocks are set right, so a
+least below 0 counts for 30 to 60 s of voice only, then the least since; without this all voice of
+that sender would have less time for good. From 0 on the least never rises by itself: a link that
+holds voice back a little longer with each minute looks just like that, and delay must not add up.
+
 A stall ends in one burst, of which only the oldest is late: a new start would lose the rest of it.
 So a link starts anew when all that comes by it has been late for `HELD_S`. After a new start the
 next voice that counts says what the least is, whatever it is; before that nothing asks for another
 one, because what is old then is old by its clock.
 """
 
+import sys
 from enum import Enum
 
 LATE_MS = 1000
@@ -26,6 +32,13 @@ HELD_S = 0.2
 
 _APART_S = 1.0
 """What is late after such a pause has nothing to do with what was late before."""
+
+
+_HALF = 1500
+"""Packets, 30 s of voice: a least below 0 lasts for the rest of such a half, and for the next."""
+
+_NONE_MS = sys.maxsize
+"""The least of a half in which nothing has come yet."""
 
 
 class Age(Enum):
@@ -48,10 +61,13 @@ class _Held:
 class Backlog:
     """The age of one sender's voice. Ages are ms by our bridge time, `now` is monotonic s."""
 
-    __slots__ = ("_anew", "_held", "_least_ms")
+    __slots__ = ("_anew", "_count", "_half_ms", "_held", "_least_ms")
 
     def __init__(self) -> None:
         self._least_ms: int | None = None
+        self._half_ms = _NONE_MS
+        """The least of this half, of which `_count` packets have come."""
+        self._count = 0
         self._anew = False
         """A link has started anew, and nothing that counts has come since."""
         self._held: dict[str, _Held] = {}
@@ -60,14 +76,31 @@ class Backlog:
         """Take the age of voice that counts (hot)."""
         least = self._least_ms
         if self._anew:
-            self._anew, self._least_ms = False, age_ms
+            self._anew = False
+            self._begin(age_ms)
         elif age_ms > LATE_MS + (least or 0):
             return Age.OLD if least is None else Age.LATE
-        elif least is None or age_ms < least:
-            self._least_ms = age_ms
+        elif least is None:
+            self._begin(age_ms)
+        else:
+            self._follow(age_ms, least)
         if self._held:
             self._held.pop(link, None)
         return Age.FRESH
+
+    def _begin(self, age_ms: int) -> None:
+        self._least_ms = self._half_ms = age_ms
+        self._count = 1
+
+    def _follow(self, age_ms: int, least: int) -> None:
+        if age_ms < self._half_ms:
+            self._half_ms = age_ms
+            if age_ms < least:
+                self._least_ms = least = age_ms
+        self._count += 1
+        if self._count >= _HALF:
+            self._least_ms = min(self._half_ms, max(least, 0))
+            self._half_ms, self._count = _NONE_MS, 0
 
     def copied(self, age_ms: int, link: str) -> bool:
         """Take the age of a copy of what was heard already; tell whether it is late (hot)."""
