@@ -133,3 +133,20 @@ async def test_every_link_is_asked_for_documents() -> None:
     links = (FakeLink("one"), FakeLink("two"))
     subscribe(links, frozenset({"rb/1/us.cbp/+/head"}))
     assert [link.document_filters for link in links] == [{"rb/1/us.cbp/+/head"}] * 2
+
+
+@in_virtual_time
+async def test_nothing_is_kept_of_what_was_cleared_or_never_stood_anywhere() -> None:
+    made = papers()
+    made.publish(HEAD, {}, expires_ms=EXPIRES)
+    made.notice(spurt_topic(WINDSOR.gateway, "TAC1"), {}, expires_ms=EXPIRES)
+    for n in range(20):
+        topic = patch_topic(WINDSOR.gateway, f"p{n}")  # type: ignore[arg-type]  # any id will do
+        to = {DETROIT.gateway: DETROIT.hpke_public}
+        if n % 2:
+            made.notice_sealed(topic, {}, to, expires_ms=EXPIRES)
+        else:
+            made.publish_sealed(topic, {}, to, expires_ms=EXPIRES)
+            made.clear(topic)
+    assert made.versions.keys() == made._expires.keys() == {HEAD}
+    assert made.standing(NOW_MS).keys() == {HEAD}

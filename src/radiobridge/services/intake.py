@@ -4,10 +4,12 @@ Nothing here raises towards a link, and nothing decides who hears whom: what a d
 to the books, and the control plane is asked to decide anew.
 """
 
+import hashlib
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -39,6 +41,10 @@ _PENDING_EACH = 4
 _PENDING = 256
 """Documents kept until their sender's roster comes; beyond that they are dropped and counted."""
 
+_LAST = 4096
+"""Topics of which is known what came last; beyond that what comes again is read as if it were new.
+One sender fills 512 of them at most (`core.documents.MAX_TOPICS`) at a time."""
+
 _OWN = frozenset({TopicKind.HEAD, TopicKind.PATCH, TopicKind.KEY, TopicKind.ALARM, TopicKind.ACK})
 """Kinds of our own that are looked at when a broker brings them back."""
 
@@ -68,6 +74,14 @@ class IntakePorts:
     """A head of our own came from a broker: its version."""
     own_word: Callable[[int], None]
     """A word of our own from before this run came from a broker: its version."""
+
+
+class _Last(NamedTuple):
+    """A document that was taken, without its bytes: they may be 64 KiB."""
+
+    size: int
+    digest: bytes
+    version: int
 
 
 class Intake:
@@ -108,8 +122,8 @@ class Intake:
         self._early: dict[str, tuple[bytes, str]] = {}
         self._said_at = float("-inf")
         self._unsaid = 0
-        self._last: dict[str, tuple[bytes, int]] = {}
-        """The newest payload taken on each topic, and its version."""
+        self._last: OrderedDict[str, _Last] = OrderedDict()
+        """What was taken last on each topic; the topic heard of longest ago goes."""
 
     # --- links ---------------------------------------------------------------------------------
 
@@ -147,6 +161,7 @@ class Intake:
 
     def _document(self, topic: str, payload: bytes, link: str) -> None:
         if not payload:
+            self._last.pop(topic, None)
             return
         parsed = parse_topic(topic)
         if parsed.kind is not TopicKind.PRESENCE and self._again(topic, parsed, payload, link):
@@ -167,15 +182,24 @@ class Intake:
             if taken is None:
                 return
             version = taken
-        self._last[topic] = (payload, version)
+        if parsed.kind is not TopicKind.PRESENCE:
+            self._taken(topic, payload, version)
+
+    def _taken(self, topic: str, payload: bytes, version: int) -> None:
+        """Remember what was taken, at the cost of what was heard of longest ago."""
+        self._last[topic] = _Last(len(payload), _digest(payload), version)
+        self._last.move_to_end(topic)
+        if len(self._last) > _LAST:
+            self._last.popitem(last=False)
 
     def _again(self, topic: str, parsed: Topic, payload: bytes, link: str) -> bool:
         """Tell whether this is what came last on the topic, by another link perhaps."""
         last = self._last.get(topic)
-        if last is None or last[0] != payload:
+        if last is None or last.size != len(payload) or last.digest != _digest(payload):
             return False
+        self._last.move_to_end(topic)
         if parsed.kind in STANDING and parsed.gateway != self._me:
-            self.ports.delivered(link, topic, last[1])
+            self.ports.delivered(link, topic, last.version)
         return True
 
     def again(self) -> None:
@@ -228,7 +252,11 @@ class Intake:
     # --- other documents -----------------------------------------------------------------------
 
     def _take(self, topic: str, parsed: Topic, payload: bytes, link: str) -> int | None:
-        """Read a document; None: it waits for its sender's roster, and comes here again then."""
+        """Read a document; None: nothing is to be remembered of it.
+
+        It waits for its sender's roster, and comes here again then; or its sender has filled what
+        is kept of one.
+        """
         now_ms = self._bridge.now_ms()
         entry = self._directory.entry(parsed.gateway, now_ms)
         if entry is None:
@@ -236,11 +264,9 @@ class Intake:
             return None
         document = read_document(payload, topic, entry.signer, now_ms)
         offer = self._book.offer(document, now_ms)
-        if parsed.kind in STANDING:
+        self._note_offer(offer, topic, document.header.version, link)
+        if parsed.kind in STANDING and offer is not Offer.REFUSED:
             self.ports.delivered(link, topic, document.header.version)
-        if offer is Offer.CONFLICT:
-            self.counters["document-conflict"] += 1
-            log.error("document-conflict", topic=topic, version=document.header.version)
         if parsed.kind is TopicKind.PATCH:
             self._take_word(parsed, document, offer)
         elif parsed.kind is TopicKind.KEY and offer is Offer.NEW:
@@ -252,7 +278,15 @@ class Intake:
                 self.ports.probed(parsed.gateway, parsed, document)
         elif offer is Offer.NEW or (offer is Offer.KNOWN and parsed.kind is TopicKind.PRESENCE):
             self.ports.heard(parsed.gateway, parsed, document, link)
-        return document.header.version
+        return None if offer is Offer.REFUSED else document.header.version
+
+    def _note_offer(self, offer: Offer, topic: str, version: int, link: str) -> None:
+        if offer is Offer.CONFLICT:
+            self.counters["document-conflict"] += 1
+            log.error("document-conflict", topic=topic, version=version)
+        elif offer is Offer.REFUSED:
+            self.counters["document-too-many-topics"] += 1
+            self._say_refused(topic, "too-many-topics", link)
 
     def _wait_for_roster(self, topic: str, payload: bytes, link: str) -> None:
         """Keep a document; which of several on a topic is the newest shows when it can be read."""
@@ -321,6 +355,10 @@ class Intake:
         for topic, version in self._papers.standing(now_ms).items():
             found[topic] = max(version, found.get(topic, 0))
         return {topic: version for topic, version in found.items() if _stands(topic)}
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).digest()
 
 
 def _stands(topic: str) -> bool:

@@ -42,7 +42,7 @@ class Papers:
         self._bridge = bridge
         self._last_version = 0
         self.versions: dict[str, int] = {}
-        """The version of what was published last on each topic, in this run."""
+        """The version of what stands on each topic, of what was published in this run."""
         self._expires: dict[str, int] = {}
 
     def raise_floor(self, version: int) -> None:
@@ -138,8 +138,12 @@ class Papers:
 
         It changes nothing for whoever has read it: an empty payload means nothing.
         """
-        self.versions.pop(topic, None)
+        self._forget(topic)
         self.put(topic, b"")
+
+    def _forget(self, topic: str) -> None:
+        self.versions.pop(topic, None)
+        self._expires.pop(topic, None)
 
     def put(self, topic: str, raw: bytes) -> None:
         """Publish bytes that are a document already."""
@@ -148,9 +152,7 @@ class Papers:
 
     def notice(self, topic: str, body: Body, *, expires_ms: int) -> None:
         """Publish for display only: not retained, dropped where a link is down."""
-        raw = self.signed(topic, body, expires_ms=expires_ms)
-        for link in self.links:
-            link.publish_notice(topic, raw)
+        self._put_notice(topic, self.signed(topic, body, expires_ms=expires_ms))
 
     def notice_sealed(
         self,
@@ -162,6 +164,11 @@ class Papers:
     ) -> None:
         """Publish for `recipients` now: not retained, dropped where a link is down."""
         raw = self._sealed(topic, body, recipients, expires_ms, self.next_version())
+        self._put_notice(topic, raw)
+
+    def _put_notice(self, topic: str, raw: bytes) -> None:
+        """Send once; no broker keeps it, so nothing is kept of it here (each probe has a topic)."""
+        self._forget(topic)
         for link in self.links:
             link.publish_notice(topic, raw)
 

@@ -70,8 +70,7 @@ class ControlClient(aiomqtt.Client):
             topic = message.topic
         except UnicodeDecodeError:
             return
-        if message.payload:
-            self._take(topic, bytes(message.payload))
+        self._take(topic, bytes(message.payload))
 
     def _on_socket_open(self, client: paho.Client, userdata: object, sock: object) -> None:
         """Read in our own way; paho calls this in the thread in which it connects."""
@@ -210,7 +209,7 @@ async def subscribe(client: ControlClient, filters: frozenset[str]) -> int:
 async def receive(client: ControlClient, take: Callable[[str, bytes], None]) -> None:
     """Hand each document (topic, payload) to `take`, until the connection is lost.
 
-    Empty payloads mean nothing and are skipped. Raises OverflowError when more come than may.
+    An empty payload: the topic was cleared. Raises OverflowError when more come than may.
     """
     flooded = client.listen(take)
     await asyncio.wait((flooded, client.over), return_when=asyncio.FIRST_COMPLETED)
