@@ -1,5 +1,7 @@
 """The heads of others' logs: the furthest one stays, and one that goes back is told."""
 
+import asyncio
+
 import pytest
 
 from radiobridge.errors import RemoteProtocolError
@@ -148,3 +150,40 @@ async def test_a_damaged_value_and_a_disk_that_fails_stop_nothing() -> None:
     world.store.failing = False
     await world.heard(2)
     assert world.store.values["audit-head/us.cbp/detroit"] == value(2)
+
+
+@in_virtual_time
+async def test_with_a_disk_that_hangs_one_task_waits_for_each_value_the_newest_is_kept() -> None:
+    world = World()
+    world.store.takes_s = 600.0
+    for number in range(1, 101):
+        world.heads.heard(DETROIT, f"{number}:{'a' * 64}", T0 + number, T0 + number)
+        await asyncio.sleep(1.0)
+    assert len(world.tasks._tasks) == 3, "the furthest, the hour's, the day's"
+    await world.tasks.settle()
+    assert world.store.puts.count("audit-head/us.cbp/detroit") == 2
+    assert world.store.values["audit-head/us.cbp/detroit"] == value(100, at_ms=T0 + 100)
+    held = [v for key, v in world.store.values.items() if "/hour" in key or "/day" in key]
+    assert held == [value(1, at_ms=T0 + 1)] * 2
+    assert not world.heads._storing
+
+
+@in_virtual_time
+async def test_each_log_that_went_back_while_the_disk_hung_keeps_a_place() -> None:
+    world = World()
+    world.store.takes_s = 600.0
+    for number, sequence in enumerate((10, 5, 3)):
+        world.heads.heard(DETROIT, f"{sequence}:{'a' * 64}", T0 + number, T0 + number)
+    await world.tasks.settle()
+    lost = {key[-5:]: v for key, v in world.store.values.items() if "/lost" in key}
+    assert lost == {"lost0": value(10), "lost1": value(5, at_ms=T0 + 1)}
+
+
+@in_virtual_time
+async def test_what_could_not_be_stored_is_tried_again_with_the_next_head() -> None:
+    world = World()
+    world.store.failing = True
+    await world.heard(5)
+    world.store.failing = False
+    await world.heard(5, at_ms=T0 + 30_000)
+    assert world.store.values["audit-head/us.cbp/detroit"] == value(5, at_ms=T0 + 30_000)

@@ -47,6 +47,9 @@ class AuditHeads:
         self._store = store
         self._auditor = auditor
         self._tasks = tasks
+        self._storing: dict[str, str] = {}
+        """By key, the newest value of what is being stored: one task for each, however slow the
+        disk is."""
 
     def published(self, text: str, now_ms: int) -> None:
         """Keep the own head, as it is published; say so in the log when it went back itself."""
@@ -62,7 +65,7 @@ class AuditHeads:
                 detail={"kept": str(kept), "found": text},
             )
         if kept != head:
-            self._tasks.spawn(self._put(AUDIT_HEAD_KEY + str(self._me), text, now_ms))
+            self._keep(AUDIT_HEAD_KEY + str(self._me), text, now_ms)
 
     def heard(self, gateway: GatewayId, text: str, issued_ms: int, now_ms: int) -> None:
         """Keep a head that `gateway` issued; raise RemoteProtocolError if it is none."""
@@ -71,17 +74,17 @@ class AuditHeads:
         name = AUDIT_HEAD_KEY + str(gateway)
         head, kept = parse_head(text), self._kept(gateway)
         if kept is not None and _behind(head, kept):
-            if issued_ms <= _when(self._store.get(name)):
+            if issued_ms <= _when(self._value(name)):
                 # Not the log went back: a broker did, and served what it had kept.
                 return
             self._went_back(gateway, head, kept)
         if kept != head:
-            self._tasks.spawn(self._put(name, text, now_ms))
+            self._keep(name, text, now_ms)
         for period, length_ms, slots in PERIODS:
             count = now_ms // length_ms
             slot = f"{name}/{period}{count % slots}"
-            if _when(self._store.get(slot)) // length_ms != count:
-                self._tasks.spawn(self._put(slot, text, now_ms))
+            if _when(self._value(slot)) // length_ms != count:
+                self._keep(slot, text, now_ms)
 
     def status(self) -> dict[str, str]:
         """Return the furthest head held of each gateway."""
@@ -111,22 +114,38 @@ class AuditHeads:
         )
         name = AUDIT_HEAD_KEY + str(gateway)
         slots = (f"{name}/lost{number}" for number in range(LOST))
-        free = next((slot for slot in slots if self._store.get(slot) is None), None)
+        free = next((slot for slot in slots if self._value(slot) is None), None)
         if free is not None:
-            self._tasks.spawn(self._put(free, str(kept), _when(self._store.get(name))))
+            self._keep(free, str(kept), _when(self._value(name)))
 
     def _kept(self, gateway: GatewayId) -> AuditHead | None:
-        value = self._store.get(AUDIT_HEAD_KEY + str(gateway))
+        value = self._value(AUDIT_HEAD_KEY + str(gateway))
         try:
             return None if value is None else parse_head(value.partition("@")[0])
         except RemoteProtocolError:
             return None
 
-    async def _put(self, key: str, text: str, now_ms: int) -> None:
+    def _value(self, key: str) -> str | None:
+        """Return what is stored, or about to be."""
+        return self._storing.get(key) or self._store.get(key)
+
+    def _keep(self, key: str, text: str, now_ms: int) -> None:
+        under_way = key in self._storing
+        self._storing[key] = f"{text}@{now_ms}"
+        if not under_way:
+            self._tasks.spawn(self._put(key))
+
+    async def _put(self, key: str) -> None:
+        """Store, and again what has come meanwhile."""
+        stored = None
         try:
-            await self._store.put(key, f"{text}@{now_ms}")
+            while stored != (value := self._storing[key]):
+                await self._store.put(key, value)
+                stored = value
         except StoreError as error:
             log.error("audit-head-not-stored", key=key, error=str(error))  # noqa: TRY400
+        finally:
+            del self._storing[key]
 
 
 def _behind(head: AuditHead, kept: AuditHead) -> bool:
