@@ -24,12 +24,16 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from radiobridge.drivers.link.read_budget import ReadBudget
 from radiobridge.drivers.link.settings import UNANSWERED_MS, Credentials, MqttSettings
+from radiobridge.wire.topics import TopicKind
 
 MAX_PACKET = 80 * 1024
 """The broker keeps larger packets from us: a document is at most 64 KiB."""
 
 _ANSWER_S = 5.0
 _LEAVE_S = 1.0
+
+_ROSTER = f"/{TopicKind.ROSTER}"
+"""How filters for rosters end."""
 
 _silent = logging.getLogger(f"{__name__}.paho")
 _silent.setLevel(logging.CRITICAL + 1)  # what matters is reported to the link
@@ -198,12 +202,18 @@ async def _leave(client: ControlClient) -> None:
 
 
 async def subscribe(client: ControlClient, filters: frozenset[str]) -> int:
-    """Ask for documents, retained ones included; return how many filters were refused."""
-    if not filters:
-        return 0
+    """Ask for documents, retained ones included; return how many filters were refused.
+
+    Rosters first: a broker sends what it keeps in the order in which it is asked, and of what comes
+    before its sender is known only so much can wait.
+    """
+    rosters = frozenset(f for f in filters if f.endswith(_ROSTER))
     options = SubscribeOptions(qos=1, noLocal=True)
-    codes = await client.subscribe([(f, options) for f in sorted(filters)])
-    return sum(isinstance(code, ReasonCode) and code.is_failure for code in codes)
+    refused = 0
+    for wanted in filter(None, (sorted(rosters), sorted(filters - rosters))):
+        codes = await client.subscribe([(f, options) for f in wanted])
+        refused += sum(isinstance(code, ReasonCode) and code.is_failure for code in codes)
+    return refused
 
 
 async def receive(client: ControlClient, take: Callable[[str, bytes], None]) -> None:

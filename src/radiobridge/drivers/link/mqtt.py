@@ -88,6 +88,8 @@ class MqttLink:
 
         self._filters: frozenset[str] = frozenset()
         self._ask_again = False
+        self._forgotten = False
+        """Since documents were asked for last, the gateway was told to forget what had come."""
         self._documents: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=_NOTICES)
@@ -224,9 +226,8 @@ class MqttLink:
         if self._up == _HALVES and not self._reported_up and self._sink is not None:
             self._reported_up, self._last_reason = True, None
             self._sink.link_up(self.name)
-            # With the link, what it had brought was forgotten; a control connection that held
-            # meanwhile would bring none of it again.
-            self._ask_again = half == "voice" and self._losses > 0
+            # A control connection that held meanwhile would bring none of it again.
+            self._ask_again = self._forgotten
             self._work.set()
 
     def _half_down(self, half: str, reason: Text) -> None:
@@ -238,6 +239,7 @@ class MqttLink:
             self._sink.link_down(self.name, reason)
 
     # --- voice ----------------------------------------------------------------------------
+            self._forgotten = True
 
     async def _voice_once(self) -> None:
         """Hold one voice connection; return when `restart_voice` ended it, else raise."""
@@ -308,12 +310,12 @@ class MqttLink:
         """Subscribe, publish everything of ours, say that we are online, then what comes."""
         self._notices.clear()
         self._mark_all()
-        self._ask_again = False
+        self._ask_again = True
         subscribed: frozenset[str] = frozenset()
         while True:
             self._work.clear()
             if self._ask_again:
-                self._ask_again, subscribed = False, frozenset()
+                self._ask_again, self._forgotten, subscribed = False, False, frozenset()
             subscribed = await self._subscribe(client, subscribed)
             await self._flush(client)
             if "control" not in self._up:
