@@ -232,6 +232,17 @@ def test_while_one_link_lives_nobody_is_told_that_there_is_no_broker() -> None:
     assert "NO BROKER" not in shown(STATUS, Language.EN)
 
 
+def test_a_link_whose_broker_refuses_voice_says_that_it_is_deaf() -> None:
+    counters = {"voice_filters_refused": 2}
+    links = [{"name": "opp", "up": True, "counters": counters}, {"name": "cbp", "up": True}]
+    english, french = (shown({**STATUS, "links": links}, one) for one in (Language.EN, Language.FR))
+    assert "the broker of opp refuses 2 of our voice topics" in " ".join(english.split())
+    assert "le courtier de opp refuse 2 de nos sujets de voix" in " ".join(french.split())
+    for deaf in ({}, {"voice_filters_refused": 0}, None):
+        links[0]["counters"] = deaf
+        assert "DEAF" not in shown({**STATUS, "links": links}, Language.EN)
+
+
 def test_a_process_without_file_handles_says_so_and_what_to_do() -> None:
     error = {"en": "none is left; raise LimitNOFILE", "fr": "il n'en reste aucun"}
     status = {**STATUS, "process": {"tasks": 9, "error": error}}

@@ -132,6 +132,18 @@ def _link_notes(status: Json, language: Language) -> Iterator[Styled]:
             "accords tiennent jusqu'à leur fin, rien ne passe aux partenaires",
         )
         yield Styled(text.to(language), style="bold red")
+    for link in links:
+        counters = link.get("counters")
+        refused = counters.get("voice_filters_refused") if isinstance(counters, Mapping) else 0
+        if refused:
+            name, count = plain(link.get("name"), language), _number(refused)
+            text = Text(
+                f"DEAF: the broker of {name} refuses {count:.0f} of our voice topics; let this "
+                "gateway read below rb/1/",
+                f"SOURD : le courtier de {name} refuse {count:.0f} de nos sujets de voix ; laissez "
+                "cette passerelle lire sous rb/1/",
+            )
+            yield Styled(text.to(language), style="bold red")
     for partner in _rows(status, "partners"):
         if partner.get("online") is False:
             name, at = plain(partner.get("gateway"), language), _since(partner.get("since"))

@@ -1,11 +1,12 @@
-"""What a link asks its broker for: rosters first, all again once it was forgotten."""
+"""What a link asks its broker for: rosters first, all again once it was forgotten; refusals."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from radiobridge.drivers.link import control_connection as control
 from radiobridge.drivers.link.voice_connection import VoiceConnection
@@ -16,6 +17,7 @@ from tests.drivers.link.sink import Sink
 WINDSOR, DETROIT = "ca.opp/windsor", "us.cbp/detroit"
 WORD, HEAD = f"rb/1/{WINDSOR}/patch/p1", f"rb/1/{WINDSOR}/head"
 ALARM, ROSTER = f"rb/1/{WINDSOR}/alarm/a1", f"rb/1/{WINDSOR}/roster"
+VOICES = frozenset({"rb/1/ca.opp/+/voice/TAC1"})
 
 
 class Broker:
@@ -118,3 +120,26 @@ async def test_an_ordinary_start_asks_once(make_link: MakeLink) -> None:
     await there.until(lambda: there.ups == 1)
     await all_that_was_asked_for(listener, there)
     assert times(there, WORD) == 1
+
+
+class Refused(VoiceConnection):
+    """A voice connection to a broker that does not let us read voice."""
+
+    async def subscribe(self, filters: Iterable[str]) -> None:
+        answer: Callable[..., None] = self._on_subscribe
+        answer(self._client, 1, tuple(0x87 for _ in filters), None)
+
+
+@pytest.mark.real
+async def test_voice_that_a_broker_refuses_is_counted_and_logged_at_once(
+    make_link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radiobridge.drivers.link.mqtt.VoiceConnection", Refused)
+    link, sink = make_link(WINDSOR), Sink(WINDSOR)
+    link.want_voice(VOICES)
+    with capture_logs() as logs:
+        await link.open(sink)
+        await sink.until(lambda: sink.ups == 1)
+    assert link.stats()["voice_filters_refused"] == link.stats()["filters_refused"] == 1
+    told = [one for one in logs if one["event"] == "voice-subscription-refused"]
+    assert [(one["log_level"], one["filters"]) for one in told] == [("warning", 1)]

@@ -38,7 +38,7 @@ async def test_documents_leave_at_once(settings: MqttSettings) -> None:
 
 
 async def test_voice_leaves_at_once(settings: MqttSettings) -> None:
-    connection = VoiceConnection(settings, "voice")
+    connection = VoiceConnection(settings, "voice", lambda _count: None)
     await connection.connect(await read_credentials(settings), lambda _topic, _payload: None)
     assert connection._transport is not None
     assert undelayed(connection._transport.get_extra_info("socket"))

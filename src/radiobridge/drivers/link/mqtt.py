@@ -98,6 +98,8 @@ class MqttLink:
         self._voice_sent = self._voice_dropped = self._voice_received = self._voice_restarts = 0
         self._documents_sent = self._documents_received = self._documents_refused = 0
         self._filters_refused = self._notices_dropped = self._losses = 0
+        self._voice_filters_refused = 0
+        """By the voice connection that there is, or was last."""
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, Any], base: PurePath) -> Self:
@@ -178,6 +180,7 @@ class MqttLink:
             "documents_received": self._documents_received,
             "documents_refused": self._documents_refused,
             "filters_refused": self._filters_refused,
+            "voice_filters_refused": self._voice_filters_refused,
             "notices_dropped": self._notices_dropped,
             "connects": self._connects,
             "losses": self._losses,
@@ -236,16 +239,17 @@ class MqttLink:
         self._losses += self._reported_up
         self._reported_up, self._last_reason = False, reason
         if news and self._sink is not None:
+            self._forgotten = True
             self._sink.link_down(self.name, reason)
 
     # --- voice ----------------------------------------------------------------------------
-            self._forgotten = True
 
     async def _voice_once(self) -> None:
         """Hold one voice connection; return when `restart_voice` ended it, else raise."""
         credentials = await read_credentials(self._settings)
-        connection = VoiceConnection(self._settings, f"rbv{self._id}")
+        connection = VoiceConnection(self._settings, f"rbv{self._id}", self._voice_refused)
         self._restarting = False
+        self._voice_filters_refused = 0
         try:
             await connection.connect(credentials, self._take_voice)
             asked = self._voice_topics
@@ -258,8 +262,13 @@ class MqttLink:
                 raise DriverError(*connection.reason)
         finally:
             self._voice = None
-            self._filters_refused += connection.refused
             await connection.close()
+
+    def _voice_refused(self, count: int) -> None:
+        """The link is deaf for some voice; it is up all the same, for what it still carries."""
+        self._voice_filters_refused += count
+        self._filters_refused += count
+        _log.warning("voice-subscription-refused", link=self.name, filters=count)
 
     def _take_voice(self, topic: str, payload: bytes) -> None:
         self._voice_received += 1

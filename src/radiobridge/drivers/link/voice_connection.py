@@ -56,8 +56,12 @@ _ANSWER_S = 5.0
 class VoiceConnection:
     """Publishes and receives voice; `lost` is set once it is over, `reason` then says why."""
 
-    def __init__(self, settings: MqttSettings, client_id: str) -> None:
+    def __init__(
+        self, settings: MqttSettings, client_id: str, refused: Callable[[int], None]
+    ) -> None:
+        """Tell `refused` at once how many filters the broker did not grant, each time."""
         self._settings = settings
+        self._refused = refused
         self._client = gmqtt.Client(
             client_id,
             clean_session=True,
@@ -75,8 +79,6 @@ class VoiceConnection:
         self._granted = asyncio.Event()
         self.lost = asyncio.Event()
         self.reason: Text = reasons.closed(settings.address)
-        self.refused = 0
-        """Filters that the broker did not grant."""
 
     async def connect(self, credentials: Credentials, take: Callable[[str, bytes], None]) -> None:
         """Connect and log in; hand each voice packet (topic, payload) to `take`.
@@ -219,7 +221,8 @@ class VoiceConnection:
     def _on_subscribe(
         self, _client: object, _mid: int, granted: Iterable[int], _more: object
     ) -> None:
-        self.refused += sum(code >= 0x80 for code in granted)
+        if refused := sum(code >= 0x80 for code in granted):
+            self._refused(refused)
         self._granted.set()
 
     def _over(self) -> None:
