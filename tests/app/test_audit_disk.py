@@ -21,6 +21,7 @@ from radiobridge.cli.client import call
 from radiobridge.errors import CommandError
 from radiobridge.text import Text
 from radiobridge_sim.agencies import CBP, OPP, RADIO
+from radiobridge_sim.gateway_status import patch_in_force
 from tests.app.commands import radiobridge
 from tests.app.figures import Figures
 from tests.app.river import LIMIT_S, NORTH, SOUTH, TAC1, River
@@ -222,3 +223,22 @@ def test_a_full_disk_stops_new_consents_and_nothing_else(
     assert ("allow", "failed") in whats
     call(river.gateway(OPP).socket, "POST", f"/v1/radios/{RADIO}/allow")
     river.chirp(CBP)
+
+
+def test_a_gateway_that_starts_on_a_full_disk_plays_what_partners_say(
+    river: River, disk: Path
+) -> None:
+    stop(river)
+    with full(disk):
+        river.start_gateway(OPP)
+        agreed = Text("the patch in force again", "la liaison de nouveau en vigueur")
+        gateways = [river.gateway(side) for side in river.sides]
+        river.wait_until(
+            lambda: all(patch_in_force(one.status(), river.patch) for one in gateways),
+            LIMIT_S,
+            agreed,
+        )
+        river.chirp(CBP)
+    wait_written(river)
+    river.ready()
+    river.chirp(OPP)

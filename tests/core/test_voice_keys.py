@@ -91,6 +91,30 @@ def test_nothing_is_sent_before_the_counter_is_durable() -> None:
     assert gateway.given(DETROIT) == {1}
 
 
+def test_on_a_disk_that_fails_our_own_radios_have_a_key_that_nobody_else_gets() -> None:
+    gateway = Gateway(disk=False)
+    gateway.follow(DETROIT)
+    gateway.keys.epoch_not_stored(TAC1, gateway.now)
+    gateway.keys.epoch_not_stored(TAC1, gateway.now)
+    local = gateway.sending
+    assert local is not None
+    assert gateway.keys.opener(ME, TAC1)(local.epoch) == local.key
+    assert gateway.published == []
+    gateway.store()
+    given = gateway.sending
+    assert given is not None
+    assert (given.key != local.key, given.epoch > local.epoch) == (True, True)
+    assert gateway.given(DETROIT) == {given.epoch}
+
+
+def test_a_disk_that_fails_takes_no_key_from_who_has_it() -> None:
+    gateway = Gateway()
+    gateway.follow(DETROIT)
+    before = gateway.epoch
+    gateway.keys.epoch_not_stored(TAC1, gateway.now)
+    assert gateway.epoch == before
+
+
 def test_a_restart_uses_no_epoch_again() -> None:
     gateway = Gateway(stored=RESERVE)
     gateway.follow()

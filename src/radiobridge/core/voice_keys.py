@@ -6,8 +6,9 @@ Rules, for each talkgroup that this gateway sends on:
   Somebody leaves: the old key is not used for one more packet.
   Nobody leaves: the old key serves half a second longer, so that the new one is there before it
   is needed and nothing said is lost.
-  The counter of epochs is durable before an epoch is used: some are reserved ahead, so that a
-  withdrawal never waits for a disk.
+  The counter of epochs is durable before an epoch is given to anybody: some are reserved ahead, so
+  that a withdrawal never waits for a disk. On a disk that fails, a key that nobody is given serves:
+  our own radios hear each other.
 
 Of the keys received from others the newest two of each sender and talkgroup are kept, the older
 one for a minute. Forgotten means that no reference is left; Python cannot wipe memory.
@@ -109,6 +110,12 @@ class VoiceKeys:
             return ()
         return own.epoch_stored(epoch, now_ms)
 
+    def epoch_not_stored(self, talkgroup: TalkgroupId, now_ms: int) -> None:
+        """Say that a PersistEpoch has failed, for now."""
+        own = self._own.get(talkgroup)
+        if own is not None:
+            own.epoch_not_stored(now_ms)
+
     def sending(self, talkgroup: TalkgroupId) -> KeyGrant | None:
         """Return the epoch and key to send with now; None means: do not send."""
         own = self._own.get(talkgroup)
@@ -165,7 +172,7 @@ class _OwnKeys:
     """The keys of one talkgroup that this gateway sends on."""
 
     __slots__ = (
-        "_asked", "_draw", "_listeners", "_pending", "_ring", "_switch_ms", "_talkgroup",
+        "_asked", "_draw", "_given", "_listeners", "_pending", "_ring", "_switch_ms", "_talkgroup",
         "_used", "_wanted", "active", "stored",
     )  # fmt: skip
 
@@ -178,6 +185,8 @@ class _OwnKeys:
         self._used = self._asked = self.stored = stored
         self._listeners: frozenset[Listener] | None = None
         self.active: KeyGrant | None = None
+        self._given = True
+        """Whether `active` was given to the listeners; else only our own radios have it."""
         self._pending: KeyGrant | None = None
         self._switch_ms = 0
         self._wanted = False
@@ -197,6 +206,10 @@ class _OwnKeys:
         if epoch == self._asked:
             self.stored = epoch
         return self._advance(now_ms)
+
+    def epoch_not_stored(self, now_ms: int) -> None:
+        if self.active is None and self._wanted:
+            self.active, self._given = self._drawn(now_ms), False
 
     def tick(self, now_ms: int) -> tuple[KeyEffect, ...]:
         if self._pending is not None and now_ms >= self._switch_ms:
@@ -228,22 +241,29 @@ class _OwnKeys:
         return tuple(effects)
 
     def _draw_key(self, now_ms: int) -> list[KeyEffect]:
-        self._used += 1
         self._wanted = False
+        if not self._given:
+            self.active = None
+        grant = self._drawn(now_ms)
+        if self.active is None:
+            self.active, self._given = grant, True
+        else:
+            if self._pending is None:
+                self._switch_ms = now_ms + SWITCH_MS
+            self._pending = grant
+        return self._grants(grant)
+
+    def _drawn(self, now_ms: int) -> KeyGrant:
+        """Draw a key, which our own radios have at once."""
+        self._used += 1
         grant = KeyGrant(
             talkgroup=self._talkgroup,
             epoch=self._used,
             key=self._draw(VOICE_KEY),
             since_ms=max(now_ms, self._ring.newest_ms + 1),
         )
-        if self.active is None:
-            self.active = grant
-        else:
-            if self._pending is None:
-                self._switch_ms = now_ms + SWITCH_MS
-            self._pending = grant
         self._ring.add(grant, now_ms, keep=self.active)
-        return self._grants(grant)
+        return grant
 
     def _grants(self, grant: KeyGrant) -> list[KeyEffect]:
         listeners = self._listeners or frozenset()

@@ -313,6 +313,7 @@ class ControlPlane:
                 await self._store.put(name, str(effect.epoch))
             except StoreError as error:
                 log.error("epoch-not-stored", talkgroup=str(effect.talkgroup), error=str(error))  # noqa: TRY400
+                self._keys.epoch_not_stored(effect.talkgroup, self._bridge.now_ms())
                 await asyncio.sleep(_RETRY_S)
                 continue
             now_ms = self._bridge.now_ms()

@@ -201,6 +201,27 @@ async def test_a_failing_write_is_a_store_error_and_the_next_one_may_succeed(
         assert store.get("k") == "after"
 
 
+async def test_a_disk_that_takes_nothing_more_gives_what_it_has_at_a_start(tmp_path: Path) -> None:
+    async with opened(tmp_path / "state.db") as store:
+        await store.put("k", "before")
+    with no_file_above(0):
+        async with opened(tmp_path / "state.db") as store:
+            assert store.get("k") == "before"
+            with pytest.raises(StoreError, match="state"):
+                await store.put("k", "after")
+
+
+async def test_two_gateways_cannot_share_a_state_that_nobody_has_written_yet(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.db"
+    async with opened(path) as store:
+        await store.put("k", "v")
+    async with opened(path):
+        with pytest.raises(StoreError, match="in use by another process"):
+            await SqliteStateStore(path).open()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""

@@ -192,19 +192,21 @@ def _open(
         database.execute("PRAGMA synchronous=FULL")
         # Everything is in `_values`: pages kept by SQLite would be memory that grows, for nothing.
         database.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-        database.execute("BEGIN IMMEDIATE")
-        _check(database, path)
-        database.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT)")
-        database.execute(f"PRAGMA application_id={_APPLICATION}")
-        database.execute(f"PRAGMA user_version={_VERSION}")
-        database.execute("COMMIT")
+        # Nothing is written when all is there: a gateway starts with its state on a full disk too.
+        if not _check(database, path):
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT)")
+            database.execute(f"PRAGMA application_id={_APPLICATION}")
+            database.execute(f"PRAGMA user_version={_VERSION}")
+            database.execute("COMMIT")
         return database, dict(database.execute("SELECT key, value FROM state"))
     except BaseException:
         database.close()
         raise
 
 
-def _check(database: sqlite3.Connection, path: Path) -> None:
+def _check(database: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether it is ready to be used; raise StoreError for what is not ours."""
     (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
         raise _damaged(path)
@@ -221,6 +223,7 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer radiobridge; install that version again",
             f"{path} a été écrit par un radiobridge plus récent ; réinstallez cette version",
         )
+    return bool(tables) and (application, version) == (_APPLICATION, _VERSION)
 
 
 def _sync_folder(folder: Path) -> None:
