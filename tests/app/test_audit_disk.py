@@ -10,8 +10,10 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +41,28 @@ REFUSED_S = 4.0
 
 @pytest.fixture
 def disk(river: River, tmp_path: Path) -> Iterator[Path]:
-    """Windsor's state on a file system of 8 MB of its own."""
-    image, state = tmp_path / "disk.img", river.home(OPP) / "state"
+    """Windsor's state on a file system that can be frozen."""
+    image = tmp_path / "disk.img"
     _make(image)
+    with _moved(river, tmp_path / "kept", "-o", "loop", str(image)) as state:
+        yield state
+
+
+@pytest.fixture
+def small_disk(river: River, tmp_path: Path) -> Iterator[Path]:
+    """Windsor's state on a file system that holds nothing back when it is full."""
+    size = f"size={MEGABYTES}m"
+    with _moved(river, tmp_path / "kept", "-t", "tmpfs", "-o", size, "tmpfs") as state:
+        yield state
+
+
+@contextlib.contextmanager
+def _moved(river: River, kept: Path, *mount: str) -> Iterator[Path]:
+    """Move windsor's state to a small file system, and back at the end."""
+    state = river.home(OPP) / "state"
     stop(river)
-    kept = tmp_path / "kept"
     shutil.copytree(state, kept)
-    _mount(image, state)
+    _mount(state, *mount)
     try:
         shutil.copytree(kept, state, dirs_exist_ok=True)
         river.start_gateway(OPP)
@@ -73,12 +90,10 @@ def _make(image: Path) -> None:
     subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
 
 
-def _mount(image: Path, folder: Path) -> None:
-    done = subprocess.run(
-        ["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True
-    )
+def _mount(folder: Path, *how: str) -> None:
+    done = subprocess.run(["mount", *how, str(folder)], check=False, capture_output=True)
     if done.returncode:
-        pytest.skip("this kernel or container does not let us mount a loop device")
+        pytest.skip("this kernel or container, or who we are, does not let us mount anything")
 
 
 @contextlib.contextmanager
@@ -96,16 +111,41 @@ def frozen(state: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full(state: Path) -> Iterator[None]:
-    """Leave no room for anything."""
-    with (state / "filler").open("wb", buffering=0) as filler:
+    """Leave no room for anything, and take at once what becomes free: a log goes when it fails."""
+    over = threading.Event()
+
+    def fill(filler: FileIO) -> None:
         for size in (65_536, 1024, 1):
             with contextlib.suppress(OSError):
                 while True:
                     filler.write(bytes(size))
-    try:
-        yield
-    finally:
-        (state / "filler").unlink()
+
+    def go_on(filler: FileIO) -> None:
+        while not over.wait(0.002):
+            fill(filler)
+
+    with (state / "filler").open("wb", buffering=0) as filler:
+        fill(filler)
+        filling = threading.Thread(target=go_on, args=(filler,))
+        filling.start()
+        try:
+            yield
+        finally:
+            over.set()
+            filling.join()
+            (state / "filler").unlink()
+
+
+def use_up(river: River) -> None:
+    """Write until nothing fits any more into what the databases hold already."""
+    end = Text("no room for an entry", "plus de place pour une entrée")
+
+    def no_room() -> bool:
+        with contextlib.suppress(CommandError):
+            call(river.gateway(OPP).socket, "POST", f"/v1/radios/{RADIO}/allow")
+        return audit_state(river)["error"] is not None
+
+    river.wait_until(no_room, LIMIT_S, end)
 
 
 def extend(river: River) -> str:
@@ -151,6 +191,7 @@ def verified(river: River) -> list[dict[str, Any]]:
 def test_a_disk_that_hangs_stops_new_consents_and_nothing_else(
     river: River, disk: Path, figures: Figures
 ) -> None:
+    before = {one["sequence"] for one in verified(river)}
     river.talk(CBP)
     river.wait_keyed(*TAC1)
     with frozen(disk):
@@ -181,7 +222,7 @@ def test_a_disk_that_hangs_stops_new_consents_and_nothing_else(
         river.settle()
         assert not river.ptt(OPP, at), "inhibited, disk or not"
     wait_written(river)
-    entries = verified(river)
+    entries = [one for one in verified(river) if one["sequence"] not in before]
     inhibits = [one for one in entries if one["what"] == "inhibit"]
     assert inhibits[-1]["order"] == "after"
     said = [one for one in entries if successor(one["detail"].get("patch"), river.patch)]
@@ -196,9 +237,10 @@ def test_a_disk_that_hangs_stops_new_consents_and_nothing_else(
 
 
 def test_a_full_disk_stops_new_consents_and_nothing_else(
-    river: River, disk: Path, figures: Figures
+    river: River, small_disk: Path, figures: Figures
 ) -> None:
-    with full(disk):
+    with full(small_disk):
+        use_up(river)
         river.talk(CBP)
         river.wait_keyed(*TAC1)
         began = time.monotonic()
@@ -226,10 +268,10 @@ def test_a_full_disk_stops_new_consents_and_nothing_else(
 
 
 def test_a_gateway_that_starts_on_a_full_disk_plays_what_partners_say(
-    river: River, disk: Path
+    river: River, small_disk: Path
 ) -> None:
     stop(river)
-    with full(disk):
+    with full(small_disk):
         river.start_gateway(OPP)
         agreed = Text("the patch in force again", "la liaison de nouveau en vigueur")
         gateways = [river.gateway(side) for side in river.sides]
