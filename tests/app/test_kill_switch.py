@@ -107,6 +107,21 @@ def test_a_radio_that_is_turned_to_another_channel_is_cut_both_ways(
         )  # fmt: skip
         assert logged[-1]["detail"] == {"radio": RADIO, "reported": WRONG, "expected": RIGHT}
         assert logged[-1]["order"] == "after"
+        river.signal(OPP, signal.SIGTERM)
+        river.gateway(OPP).wait(LIMIT_S)
+        river.start_gateway(OPP)
+        river.wait_ready()
+        river.wait_in_force()
+        asked = Text("the radio to have said its channel", "que la radio dise son canal")
+        river.wait_until(
+            lambda: river.radio_status(OPP)["alarms"] == ["wrong-channel"], LIMIT_S, asked
+        )
+        at = river.clock.now()
+        river.talk(CBP)
+        river.wait_keyed(*(side for side in TAC1 if side is not OPP))
+        river.hush(CBP)
+        river.settle()
+        assert not river.ptt(OPP, at)
         river.plugs[OPP].turn(RIGHT)
         right = Text("no alarm", "pas d'alarme")
         river.wait_until(lambda: not river.radio_status(OPP)["alarms"], LIMIT_S, right)
