@@ -79,4 +79,14 @@ FOUND = {
             Partition(at_s=0.35, length_s=1.2, apart=frozenset({0})),
         ),
     ),
+    "an end alone after who had talked as long as he may": History(
+        agencies=(Agency(sites=(Site(hang_s=CLOSED),)), Agency(sites=(Site(hang_s=CLOSED),))),
+        talks=(
+            Talk(at_s=0.495, length_s=1.24),
+            Talk(at_s=0.8, length_s=0.28, agency=1),
+        ),
+        network=Network(calm_s=0.0, brokers=1, delay_s=0.05, jitter_s=0.0),
+        partitions=(Partition(at_s=0.0, length_s=1.025, apart=frozenset({0})),),
+        limit_s=0.7,
+    ),
 }

@@ -297,7 +297,9 @@ class VoicePlane:
         if counted.standing.everywhere is Level.EXCLUDED:
             self.counters["excluded"] += 1
             return
-        verdict = group.heard(claim, packet.media_time, now)
+        # An end alone takes no turn: it would free who has talked as long as he may.
+        alone = packet.end and group.holder != claim
+        verdict = Verdict.REFUSE_ENDED if alone else group.heard(claim, packet.media_time, now)
         targets = heard.targets if counted.standing.here is not Level.EXCLUDED else ()
         if verdict is Verdict.PLAY:
             for runner in targets:
