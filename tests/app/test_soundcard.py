@@ -199,12 +199,14 @@ def test_a_card_that_is_pulled_while_it_plays_unkeys_and_comes_back(studio: Stud
     studio.wait_until(lambda: studio.radio(CARD).busy, LIMIT_S, keyed)
     at = studio.clock.now()
     studio.pulse.kill()
-    studio.wait_card("lost")
-    events = [event for event in studio.lines.events(CARD.donor, "PTT") if event.t > at]
-    assert [event.value for event in events] == [0]
-    studio.unit(CBP).hush()
-    assert said.end / RATE > events[0].t
-    studio.pulse.start()
-    studio.sound.connect()
+    try:
+        studio.wait_card("lost")
+        off = Text("PTT off", "PTT coupé")
+        studio.wait_until(lambda: bool(ptt(studio, CARD, at)), LIMIT_S, off)
+        assert studio.clock.now() < said.end / RATE
+        studio.unit(CBP).hush()
+    finally:
+        studio.pulse.start()
+        studio.sound.connect()
     studio.wait_card("up")
-    assert len([e for e in studio.lines.events(CARD.donor, "PTT") if e.t > at]) == 1
+    assert ptt(studio, CARD, at) == [0]
