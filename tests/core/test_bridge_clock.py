@@ -88,6 +88,8 @@ def test_a_large_step_does_not_make_it_jump_and_is_told_once() -> None:
 
 
 def off_for(bridge: BridgeClock, seconds: int, ahead_ms: int, *, synchronised: bool = True) -> None:
+    """Take a step after a spell without a time server."""
+    bridge.observe(100.5, WALL + 500, synchronised=False)
     for at in range(1, seconds + 1):
         bridge.observe(100.0 + at, WALL + at * 1000 + ahead_ms, synchronised=synchronised)
 
@@ -105,6 +107,14 @@ def test_a_clock_that_had_drifted_and_is_put_right_asks_for_a_new_start() -> Non
 def test_what_is_no_drift_asks_for_none(ahead_ms: int) -> None:
     bridge = clock()
     off_for(bridge, 600, ahead_ms)
+    assert not bridge.misled
+
+
+def test_a_time_server_that_errs_is_not_believed() -> None:
+    """It served all the while: what it gives is no drift, and may be taken back."""
+    bridge = clock()
+    for at in range(1, 600):
+        bridge.observe(100.0 + at, WALL + at * 1000 + 18_000, synchronised=True)
     assert not bridge.misled
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from radiobridge.errors import CommandError
 from radiobridge.model.interface import KeyAnswer
 from radiobridge.model.patch import Access
-from radiobridge.services.clock import BRIDGE_TIME_KEY
+from radiobridge.services.clock import BRIDGE_TIME_KEY, BridgeTime
 from radiobridge.services.tasks import PATIENCE_S
 from radiobridge.text import Text
 from radiobridge.wire.documents import Document, read_document
@@ -81,6 +81,21 @@ async def test_the_loop_that_turns_says_so_each_second() -> None:
     made.windsor.gateway.alive = lambda: beats.append(now())
     await asyncio.sleep(10.5)
     assert len(beats) == 10
+
+
+@in_virtual_time
+async def test_a_new_start_by_the_clock_waits_until_nobody_talks() -> None:
+    made = await world()
+    asked: list[float] = []
+    made.windsor.gateway.misled = lambda: asked.append(now())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BridgeTime, "misled", property(lambda _: True))
+        made.detroit.radio.cor(active=True)
+        await made.detroit.radio.speak(5.0)
+        assert asked == []
+        made.detroit.radio.cor(active=False)
+        await asyncio.sleep(3.0)
+        assert asked
 
 
 @in_virtual_time

@@ -7,9 +7,10 @@ Rules:
   Until the wall clock was synchronised for the first time it is provisional: the first
   synchronised reading may put it forward, because nothing foreign was joined before. When that
   reading is behind, a battery clock has misled us: only a fresh start of the gateway puts it right.
-  A wall clock that has drifted while its time server was away, and is put right by 1 to 30 s when
-  that is back, would leave bridge time behind for hours: after a minute, start anew as well. A
-  larger step is somebody's mistake on one side or the other, and for people to judge.
+  A wall clock that has drifted while its time server was away, and is put right by 1 to 30 s within
+  a minute after that is back, would leave bridge time behind for hours: start anew as well, once
+  that has stood for a minute. Any other step is somebody's mistake, and for people to judge: what
+  is believed once cannot be taken back.
   It is synchronised while the system says so and it agrees with the wall clock within 1 s: others
   take packets from 2 s ago to 1 s ahead only.
 """
@@ -24,7 +25,8 @@ DRIFT_MS = 30_000
 """What a crystal drifts in weeks."""
 
 DRIFTED_S = 60.0
-"""How long the wall clock must be ahead before it is believed."""
+"""How soon after the time server is back the wall clock must be put right, and how long that must
+stand before it is believed."""
 
 _SLEW = SLEW_PPM / 1e6
 
@@ -41,8 +43,8 @@ class BridgeClock:
     """Bridge time from readings of the two clocks. `monotonic` in s, never going back."""
 
     __slots__ = (
-        "_ahead_since", "_at", "_base_ms", "_floor_ms", "_offset_ms", "_outside", "_provisional",
-        "_synchronised", "misled",
+        "_ahead_since", "_at", "_back_at", "_base_ms", "_floor_ms", "_offset_ms", "_outside",
+        "_provisional", "_synchronised", "misled",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,8 @@ class BridgeClock:
         self.misled = False
         """It was started from a clock that was ahead, or has drifted: start anew."""
         self._ahead_since: float | None = None
+        self._back_at: float | None = None
+        """When the system became synchronised after it had not been."""
         self._at = monotonic
         self._floor_ms = floor_ms
         self._base_ms = float(max(wall_ms, floor_ms))
@@ -71,6 +75,8 @@ class BridgeClock:
         """
         self._base_ms = self._exact(monotonic)
         self._at = monotonic
+        if synchronised and not self._synchronised:
+            self._back_at = monotonic
         self._synchronised = synchronised
         if synchronised and self._provisional:
             self._settle(float(wall_ms))
@@ -104,7 +110,8 @@ class BridgeClock:
         if not ahead or not self._synchronised or self._provisional:
             self._ahead_since = None
         elif self._ahead_since is None:
-            self._ahead_since = monotonic
+            drifted = self._back_at is not None and monotonic - self._back_at <= DRIFTED_S
+            self._ahead_since = monotonic if drifted else None
         elif monotonic - self._ahead_since >= DRIFTED_S:
             self.misled = True
 

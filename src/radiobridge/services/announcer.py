@@ -175,10 +175,8 @@ class Announcer:
 
     def _unmute(self, now: float) -> None:
         for name, echo in list(self._echoes.items()):
-            if self._runners[name].announces:
-                echo.over_at = None
-            elif echo.over_at is None:
-                echo.over_at = now
+            if echo.over_at is None:
+                echo.over_at = None if self._runners[name].announces else now
             elif now - echo.over_at >= ECHO_S:
                 del self._echoes[name]
                 for runner in echo.receivers:

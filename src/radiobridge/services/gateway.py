@@ -169,7 +169,7 @@ class Gateway:
                 synchronised = self._bridge.synchronised
                 log.warning("clock", synchronised=synchronised, offset_ms=self._bridge.offset_ms)
                 self._control.refresh()
-            if self._bridge.misled:
+            if self._bridge.misled and not self._somebody_talks():
                 log.error("start-anew-by-the-clock", offset_ms=self._bridge.offset_ms)
                 self.misled()
             up = (one for one in self._links.items() if self._link_states[one[0]].up)
@@ -178,6 +178,9 @@ class Gateway:
                 self._partner(change)
             self._heads.tick()
             self.alive()
+
+    def _somebody_talks(self) -> bool:
+        return any(floor["holder"] is not None for floor in self._voice.status()["floor"])
 
     def _store_time(self) -> None:
         """Store bridge time beside all else: a disk that hangs holds up nothing."""
