@@ -21,7 +21,7 @@ and SETTLING to STUCK (event STUCK) when COR or voice lasts longer than the limi
 because a repeater holds its carrier for seconds after we unkey: that is not a spurt, but somebody
 who answers in it is one. It holds it after others too: with `quiet_s`, a spurt ends when nobody has
 been heard for so long, and the carrier alone opens nothing more. Without it, a spurt ends when its
-carrier has been dead for 1.5 s, and any sound opens it again: a loop of radio waves may hold itself
+carrier has been dead for 1.8 s, and any sound opens it again: a loop of radio waves may hold itself
 up by nothing but carriers, and falls when one gateway lets go. Who is heard must sound like a
 voice there: a repeater's squelch tail and courtesy tone do not. A receiver that is stuck
 stays so through own transmissions; only silence outside them clears it.
@@ -85,7 +85,7 @@ class SquelchSettings:
     quiet_s: float | None = None
     """How long nobody may be heard under an open COR before the spurt ends; None: COR alone ends
     it. For a repeater, whose carrier stays after the voice."""
-    dead_s: float = 1.5
+    dead_s: float = 1.8
     """How long a carrier may be without any sound before the spurt ends."""
     dead_dbfs: float = -55.0
     """Below this there is no sound: the softest voice is above, the noise of a carrier below."""
@@ -98,9 +98,6 @@ _LISTENS = frozenset({SquelchState.CLOSED, SquelchState.OPENING, SquelchState.WA
 _TIMED = frozenset(
     {SquelchState.OPENING, SquelchState.HANG, SquelchState.SETTLING, SquelchState.STUCK}
 )
-DOUBT_S = 1.2
-"""How long a loop takes to fall when we let go: network, tail and squelch of the others."""
-
 REFUSED_S = 0.7
 """How long the receiver may talk nonsense after a denial: the "bonk" lasts half a second."""
 
@@ -253,11 +250,11 @@ class Squelch:
         """Tell whether the spurt was ended under a carrier that stands."""
         return self._state is SquelchState.WAITING and self._dead
 
-    def doubt(self, now: float) -> SquelchEvent | None:
+    def doubt(self, for_s: float, now: float) -> SquelchEvent | None:
         """End the spurt for a moment: a carrier that is our own doing falls then."""
         if self._state is not SquelchState.OPEN:
             return None
-        return self._let_go(now, now + DOUBT_S)
+        return self._let_go(now, now + for_s)
 
     def _weigh(self, voiced: Callable[[], bool]) -> int:
         """Return how sure we are that somebody speaks, after one more frame."""

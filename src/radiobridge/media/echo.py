@@ -19,6 +19,7 @@ for turn after the same time (to 60 ms): it is found at the second turn then.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,8 @@ _ACTIVE = 4e-5
 _LEAST_ACTIVE = 20
 _SOME_ACTIVE = 6
 """What is enough to see that a sound repeats itself."""
+_PAUSES = 45
+"""Frames with sound of the newest second, at most, where somebody speaks."""
 _LEAST_VARIANCE = 4.0
 """dB squared: a steady sound is no words."""
 
@@ -56,6 +59,8 @@ _ALIGNED = 25
 _EXACT = 0.985
 _AT_ONCE = 20
 """Frames for which a receiver is closed at most before what comes back at once."""
+_SPEAKS = 4
+"""Frames with sound in a row that begin to speak: the click of a carrier is shorter."""
 _TURN = 3
 """Frames by which two turns of a loop may differ."""
 _REPEATS = 5
@@ -81,13 +86,15 @@ def _matrix() -> Floats:
     return inside.astype(np.float32)
 
 
-class _Start(NamedTuple):
-    """Somebody came on."""
+@dataclass(slots=True)
+class _Start:
+    """Somebody came on. Places in time are in frames."""
 
     slot: int
-    """The place in time, in frames."""
     closed: int
     """Frames for which nothing had been heard."""
+    voice: int | None = None
+    """Where the first sound came: a transmitter may send silence before."""
 
 
 class Track:
@@ -107,11 +114,15 @@ class Track:
         self.slot = -_KEPT
         """The newest frame's place in time, in frames."""
         self.starts: deque[_Start] = deque(maxlen=8)
+        self._run = 0
+        """Frames with sound in a row."""
 
     def begin(self, now: float) -> None:
         """Somebody comes on: COR rises, or a voice begins under it."""
-        slot = int(now / FRAME_S)
-        self.starts.append(_Start(slot, slot - self.slot))
+        slot, closed = int(now / FRAME_S), 0
+        if self.starts and slot - self.starts[-1].slot <= _ALIGNED:
+            closed = self.starts[-1].closed  # a carrier that bounces comes on once
+        self.starts.append(_Start(slot, max(closed, slot - self.slot)))
 
     def feed(self, frame: PcmFrame, now: float) -> None:
         """Take the next 20 ms."""
@@ -121,10 +132,14 @@ class Track:
         power *= power * np.float32(1.0 / FRAME)
         bands = power @ self._matrix * np.float32(2.0 / FRAME) + _FLOOR
         if float(bands.max()) < _ACTIVE:
+            self._run = 0
             self._put(0.0, samples)
             return
         row = (10.0 * np.log10(bands)).astype(np.float32)
         self._put(row - row.mean(), samples)
+        self._run += 1
+        if self._run == _SPEAKS and self.starts and self.starts[-1].voice is None:
+            self.starts[-1].voice = self.slot - _SPEAKS + 1
 
     def skip_to(self, now: float) -> None:
         """There was nothing up to now."""
@@ -162,6 +177,8 @@ class EchoFinder:
         self._turns: deque[tuple[int, int, int]] = deque(maxlen=8)
         """Echoes that may have been words said again: where the words began, where they came back,
         and how far back they lay."""
+        self.pauses = False
+        """Whether the newest second had pauses, as words have, and sirens have not."""
         self._same = 0
         """Looks in a row at which a piece of the same transmission has come again."""
 
@@ -180,6 +197,7 @@ class EchoFinder:
         newest = rows[-_WINDOW:]
         centred = newest - newest.mean(axis=0)
         active = int(newest.any(axis=1).sum())
+        self.pauses = active <= _PAUSES
         if active < _SOME_ACTIVE or float((centred**2).mean()) < _LEAST_VARIANCE:
             self._same = 0
             return None
@@ -197,6 +215,11 @@ class EchoFinder:
         if not words or not self._returns(back) or self._exact(back):
             return None
         return Echo(back * FRAME_S, match)
+
+    @property
+    def returned(self) -> bool:
+        """Tell whether this transmission began with words that may have come back."""
+        return any(slot == self.heard.starts[-1].slot for _, slot, _ in self._turns)
 
     @property
     def repeats(self) -> bool:
@@ -220,7 +243,7 @@ class EchoFinder:
             (first.slot, again)
             for again in starts
             for first in starts
-            if again.slot > first.slot and abs(again.slot - first.slot - back) <= _ALIGNED
+            if again.slot > first.slot and _as_long(first, again, back)
         ]
         if any(again.closed <= _AT_ONCE for _, again in pairs):
             return True
@@ -244,6 +267,15 @@ class EchoFinder:
         energy = energy[now.size :] - energy[: -now.size]
         norm = np.sqrt(np.maximum(energy * float(now @ now), 1e-12))
         return float((products[: norm.size] / norm).max()) > _EXACT
+
+
+def _as_long(first: _Start, again: _Start, back: int) -> bool:
+    """Tell whether one came on about `back` frames after the other, or began to speak so."""
+    if abs(again.slot - first.slot - back) <= _ALIGNED:
+        return True
+    if first.voice is None or again.voice is None:
+        return False
+    return abs(again.voice - first.voice - back) <= _ALIGNED
 
 
 def _scores(centred: Floats, rows: Floats) -> Floats:

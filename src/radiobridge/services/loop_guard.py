@@ -19,7 +19,17 @@ from radiobridge.core.squelch import Squelch
 from radiobridge.media.echo import EchoFinder
 from radiobridge.model.voice import PcmFrame
 
-FALLS_WITHIN_S = 1.5
+DOUBT_S = 1.2
+"""How long a loop takes to fall when we let go: network, tail and squelch of the others."""
+
+LONG_DOUBT_S = 2.5
+"""The same for words, which pause, at the second time, and at the first one where they began as
+others before: a slow radio may still have 2 s of them to say."""
+
+FALLS_WITHIN_S = 0.3
+"""How much later a carrier may fall and still count as fallen by that."""
+DEAD_FALLS_S = 0.8
+"""The same for a carrier without a sound: nothing of it waits anywhere."""
 AGAIN_S = 60.0
 
 
@@ -40,8 +50,9 @@ class LoopGuard:
         self._found = found
         self._suspected = suspected
         self._let_go_at: float | None = None
-        self._doubted = False
-        """This carrier stood when we let go: it is somebody's."""
+        self._falls_by = 0.0
+        self._doubts = 0
+        """How often this carrier stood when we let go: it is somebody's in the end."""
         self._fell_at: float | None = None
 
     def came_on(self, now: float) -> None:
@@ -51,8 +62,8 @@ class LoopGuard:
 
     def went_off(self, now: float) -> None:
         """COR has ended."""
-        let_go_at, self._let_go_at, self._doubted = self._let_go_at, None, False
-        if let_go_at is None or now - let_go_at > FALLS_WITHIN_S:
+        let_go_at, self._let_go_at, self._doubts = self._let_go_at, None, 0
+        if let_go_at is None or now > self._falls_by:
             return
         before, self._fell_at = self._fell_at, now
         if before is not None and now - before <= AGAIN_S:
@@ -63,17 +74,19 @@ class LoopGuard:
     def let_go(self, now: float) -> None:
         """The spurt was ended under a carrier that stands."""
         if self._let_go_at is None:
-            self._let_go_at = now
+            self._let_go_at, self._falls_by = now, now + DEAD_FALLS_S
 
-    def hear(self, frame: PcmFrame, now: float) -> bool:
-        """Take 20 ms of somebody's voice; tell whether to let go for a moment (`Squelch.doubt`)."""
+    def hear(self, frame: PcmFrame, now: float) -> float:
+        """Take 20 ms of somebody's voice; return for how long to let go (`Squelch.doubt`), or 0."""
         if not self._finder.hear(frame, now):
-            return False
+            return 0.0
         echo = self._finder.look()
         if echo is not None:
             self._found(f"heard again after {echo.back_s:.1f} s")
-            return False
-        if not self._finder.repeats or self._doubted:
-            return False
-        self._let_go_at, self._doubted = now, True
-        return True
+            return 0.0
+        if not self._finder.repeats or self._doubts >= (2 if self._finder.pauses else 1):
+            return 0.0
+        for_s = LONG_DOUBT_S if self._doubts or self._finder.returned else DOUBT_S
+        self._doubts += 2 if for_s == LONG_DOUBT_S else 1
+        self._let_go_at, self._falls_by = now, now + for_s + FALLS_WITHIN_S
+        return for_s

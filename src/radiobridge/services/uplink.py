@@ -132,8 +132,8 @@ class Uplink:
         """Look for a loop in what is heard."""
         if self._squelch.let_go:
             guard.let_go(now)
-        elif self._squelch.is_open and guard.hear(samples, now):
-            self._take(self._squelch.doubt(now), now)
+        elif self._squelch.is_open and (for_s := guard.hear(samples, now)):
+            self._take(self._squelch.doubt(for_s, now), now)
 
     def _note_loudness(self, samples: PcmFrame, level: float, now: float) -> None:
         """Note whether anybody is under the carrier, where a carrier alone means nobody."""
