@@ -1,7 +1,7 @@
 """What a link asks its broker for: rosters first, all again once it was forgotten; refusals."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -125,9 +125,10 @@ async def test_an_ordinary_start_asks_once(make_link: MakeLink) -> None:
 class Refused(VoiceConnection):
     """A voice connection to a broker that does not let us read voice."""
 
-    async def subscribe(self, filters: Iterable[str]) -> None:
-        answer: Callable[..., None] = self._on_subscribe
-        answer(self._client, 1, tuple(0x87 for _ in filters), None)
+    def _on_subscribe(
+        self, client: object, number: int, granted: Iterable[int], more: object
+    ) -> None:
+        super()._on_subscribe(client, number, [0x87 for _ in granted], more)
 
 
 @pytest.mark.real

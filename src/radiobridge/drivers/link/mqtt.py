@@ -98,8 +98,8 @@ class MqttLink:
         self._voice_sent = self._voice_dropped = self._voice_received = self._voice_restarts = 0
         self._documents_sent = self._documents_received = self._documents_refused = 0
         self._filters_refused = self._notices_dropped = self._losses = 0
-        self._voice_filters_refused = 0
-        """By the voice connection that there is, or was last."""
+        self._last_voice: VoiceConnection | None = None
+        """The voice connection that there is, is being made, or was last."""
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, Any], base: PurePath) -> Self:
@@ -180,7 +180,7 @@ class MqttLink:
             "documents_received": self._documents_received,
             "documents_refused": self._documents_refused,
             "filters_refused": self._filters_refused,
-            "voice_filters_refused": self._voice_filters_refused,
+            "voice_filters_refused": self._deaf_to(),
             "notices_dropped": self._notices_dropped,
             "connects": self._connects,
             "losses": self._losses,
@@ -248,8 +248,7 @@ class MqttLink:
         """Hold one voice connection; return when `restart_voice` ended it, else raise."""
         credentials = await read_credentials(self._settings)
         connection = VoiceConnection(self._settings, f"rbv{self._id}", self._voice_refused)
-        self._restarting = False
-        self._voice_filters_refused = 0
+        self._restarting, self._last_voice = False, connection
         try:
             await connection.connect(credentials, self._take_voice)
             asked = self._voice_topics
@@ -266,9 +265,13 @@ class MqttLink:
 
     def _voice_refused(self, count: int) -> None:
         """The link is deaf for some voice; it is up all the same, for what it still carries."""
-        self._voice_filters_refused += count
         self._filters_refused += count
         _log.warning("voice-subscription-refused", link=self.name, filters=count)
+
+    def _deaf_to(self) -> int:
+        """Return how many of the voice topics that we want the broker keeps from us."""
+        last = self._last_voice
+        return 0 if last is None else len(last.refused & self._voice_topics)
 
     def _take_voice(self, topic: str, payload: bytes) -> None:
         self._voice_received += 1

@@ -60,8 +60,14 @@ class VoiceConnection:
         self, settings: MqttSettings, client_id: str, refused: Callable[[int], None]
     ) -> None:
         """Tell `refused` at once how many filters the broker did not grant, each time."""
+        self.refused: set[str] = set()
+        """The filters that are asked for and that the broker did not grant."""
         self._settings = settings
-        self._refused = refused
+        self._tell_refused = refused
+        self._asked: dict[str, int] = {}
+        """The number of the packet that asked for each filter last: its answer is what counts."""
+        self._unanswered: dict[int, tuple[str, ...]] = {}
+        """The filters of each such packet, in the order of the codes that answer it."""
         self._client = gmqtt.Client(
             client_id,
             clean_session=True,
@@ -117,21 +123,29 @@ class VoiceConnection:
 
     async def subscribe(self, filters: Iterable[str]) -> None:
         """Ask for voice topics and wait for the answer; own packets do not come back."""
-        wanted = [gmqtt.Subscription(f, no_local=True, retain_handling_options=2) for f in filters]
+        wanted = tuple(filters)
         if not wanted:
             return
         self._granted.clear()
-        self._client.subscribe(wanted)
+        self._ask(wanted)
         await self._within(self._granted.wait())
 
     def change(self, *, add: Iterable[str], drop: Iterable[str]) -> None:
         """Ask for more topics and no longer for others; does not wait."""
         if gone := list(drop):
             self._client.unsubscribe(gone)
-        if new := list(add):
-            self._client.subscribe(
-                [gmqtt.Subscription(f, no_local=True, retain_handling_options=2) for f in new]
-            )
+            self.refused.difference_update(gone)
+            for each in gone:
+                self._asked.pop(each, None)
+        if new := tuple(add):
+            self._ask(new)
+
+    def _ask(self, filters: tuple[str, ...]) -> None:
+        number = self._client.subscribe(
+            [gmqtt.Subscription(f, no_local=True, retain_handling_options=2) for f in filters]
+        )
+        self._unanswered[number] = filters
+        self._asked.update(dict.fromkeys(filters, number))
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send now, or return False: the connection is over or has more unsent than it may."""
@@ -219,10 +233,14 @@ class VoiceConnection:
         self._over()
 
     def _on_subscribe(
-        self, _client: object, _mid: int, granted: Iterable[int], _more: object
+        self, _client: object, number: int, granted: Iterable[int], _more: object
     ) -> None:
-        if refused := sum(code >= 0x80 for code in granted):
-            self._refused(refused)
+        answers = zip(self._unanswered.pop(number, ()), granted, strict=False)
+        asked = {each: code for each, code in answers if self._asked.get(each) == number}
+        refused = {each for each, code in asked.items() if code >= 0x80}
+        self.refused = (self.refused - asked.keys()) | refused
+        if refused:
+            self._tell_refused(len(refused))
         self._granted.set()
 
     def _over(self) -> None:
