@@ -30,6 +30,7 @@ import structlog
 
 from radiobridge.core.audit_chain import EMPTY, seal_entry
 from radiobridge.drivers.store.audit_file import append, open_log, unusable
+from radiobridge.drivers.store.letting_go import LET_GO_S, lets_go, wait_until_let_go
 from radiobridge.errors import StoreError
 from radiobridge.model.audit import (
     AuditEntry,
@@ -55,6 +56,8 @@ RETRY_S = 5.0
 
 _BATCH = 256
 """Most entries in one commit."""
+
+_THE_LOG = Text("the audit log", "le journal")
 
 log = structlog.get_logger()
 
@@ -115,6 +118,7 @@ class SqliteAuditLog:
         patience_s: float = PATIENCE_S,
         close_s: float = CLOSE_S,
         retry_s: float = RETRY_S,
+        let_go_s: float = LET_GO_S,
         queue: int = QUEUE,
     ) -> None:
         self._path = path
@@ -122,6 +126,7 @@ class SqliteAuditLog:
         self._patience_s = patience_s
         self._close_s = close_s
         self._retry_s = retry_s
+        self._let_go_s = let_go_s
         self._bound = queue
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -195,6 +200,7 @@ class SqliteAuditLog:
         if thread is None:
             return
         self._write_left_out()
+        lets_go(self._path, thread)
         with self._change:
             self._closing = True
             self._change.notify()
@@ -249,7 +255,7 @@ class SqliteAuditLog:
     # --- in the thread --------------------------------------------------------------------
 
     def _work(self, tried: asyncio.Future[None]) -> None:
-        disk = _Disk(self._path, self._connection)
+        disk = _Disk(self._path, self._connection, self._let_go_s)
         working = self._attempt(disk, ())
         self._tell(_finish, tried)
         while (batch := self._next_batch(working=working)) is not None:
@@ -303,9 +309,10 @@ class SqliteAuditLog:
 class _Disk:
     """The file and the end of its chain; opened when first needed and after each failure."""
 
-    def __init__(self, path: Path, connection: type[sqlite3.Connection]) -> None:
+    def __init__(self, path: Path, connection: type[sqlite3.Connection], let_go_s: float) -> None:
         self._path = path
         self._connection = connection
+        self._let_go_s = let_go_s
         self._database: sqlite3.Connection | None = None
         self._head = EMPTY
 
@@ -313,6 +320,7 @@ class _Disk:
         """Append a batch in one commit; return the new head. Raises StoreError: nothing is new."""
         try:
             if self._database is None:
+                wait_until_let_go(self._path, _THE_LOG, self._let_go_s)
                 self._database, self._head = open_log(self._path, self._connection)
             head, records = self._head, []
             for one in batch:

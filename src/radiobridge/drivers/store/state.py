@@ -19,8 +19,10 @@ from typing import TypeVar
 
 import structlog
 
+from radiobridge.drivers.store.letting_go import LET_GO_S, lets_go, wait_until_let_go
 from radiobridge.drivers.store.sqlite_reason import is_damaged, is_full, is_held, reason_of
 from radiobridge.errors import StoreError
+from radiobridge.text import Text
 
 T = TypeVar("T")
 
@@ -57,10 +59,12 @@ class SqliteStateStore:
         *,
         connection: type[sqlite3.Connection] = sqlite3.Connection,
         patience_s: float = CLOSE_S,
+        let_go_s: float = LET_GO_S,
     ) -> None:
         self._path = path
         self._connection = connection
         self._patience_s = patience_s
+        self._let_go_s = let_go_s
         self._values: dict[str, str] = {}
         self._queue: SimpleQueue[_Put | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -69,7 +73,10 @@ class SqliteStateStore:
         """Set when the thread has closed the file."""
 
     async def open(self) -> None:
-        """Open or create the file (0600), check it and load it; raise StoreError."""
+        """Open or create the file (0600), check it and load it; raise StoreError.
+
+        Waits `let_go_s` for an earlier store of this process whose `close` the disk outlasts.
+        """
         self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[dict[str, str]] = self._loop.create_future()
         self._ended = self._loop.create_future()
@@ -99,6 +106,7 @@ class SqliteStateStore:
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        lets_go(self._path, thread)
         self._queue.put(None)
         if not (await asyncio.wait({self._ended}, timeout=self._patience_s))[0]:
             log.error("state-not-closed", path=str(self._path), waited_s=self._patience_s)
@@ -107,6 +115,7 @@ class SqliteStateStore:
 
     def _work(self, opened: asyncio.Future[dict[str, str]]) -> None:
         try:
+            wait_until_let_go(self._path, Text("the state", "l'état"), self._let_go_s)
             database, values = _open(self._path, self._connection)
         except (sqlite3.Error, OSError) as error:
             self._tell(_fail, opened, _unusable(self._path, error))
