@@ -11,7 +11,7 @@ nobody is keyed, and one last talk is heard whole by all whose clocks allow it.
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 
 from tests.floor_network.found import FOUND
 from tests.floor_network.history import History, histories
@@ -25,15 +25,17 @@ PARTS = 5
 
 @pytest.mark.timeout(3600 if NIGHTLY else 600)
 @pytest.mark.parametrize("part", range(PARTS))
-@settings(
-    max_examples=HISTORIES // PARTS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(history=histories())
-def test_the_floor_is_where_the_rules_have_it(part: int, history: History) -> None:
-    del part
-    Judged(history).judge()
+def test_the_floor_is_where_the_rules_have_it(part: int) -> None:
+    @settings(
+        max_examples=HISTORIES // PARTS,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(history=histories())
+    def lives(history: History) -> None:
+        Judged(history).judge()
+
+    (lives if NIGHTLY else seed(part)(lives))()
 
 
 @pytest.mark.parametrize("what", FOUND)
