@@ -127,6 +127,8 @@ class Gateway:
         """What the plane decided against the rules. Raised here, it would only end a radio."""
         self.spent: dict[int, str] = {}
         """Talks that have reached the limit, and where, while nobody else has spoken since."""
+        self.long: frozenset[int] = frozenset()
+        """Talks that can reach it: a short one may be the end of a spurt that others began."""
         self.busy = False
         """Something has come or gone since this was last looked at."""
         self.keys = VoiceKeys(me, draw(), {})
@@ -210,7 +212,7 @@ class Gateway:
                 offered.fills.add(frame)
         if packet.end:
             self.knows.ends(packet.claim, now)
-        if packet.media_time > self._limit_s * MEDIA_RATE:
+        if packet.media_time > self._limit_s * MEDIA_RATE and frame.talk in self.long:
             self.spent[frame.talk] = name[1]
 
     def asks(self, claim: Claim, now: float) -> bool:
@@ -231,7 +233,7 @@ class Gateway:
         self.busy = True
         now = self._kernel.now
         may = self.knows.takes(claim, media_time, now)
-        if media_time > self._limit_s * MEDIA_RATE:
+        if media_time > self._limit_s * MEDIA_RATE and self._talk_of(claim) in self.long:
             self.spent[self._talk_of(claim)] = str(claim.talkgroup)
         if may:
             self.sent.append((claim, media_time, now))
@@ -277,6 +279,10 @@ class World:
                 routes = Routes.for_gateway(gateway.me, tg_map, [terms])
                 self.routes[gateway.me] = routes
                 gateway.join(routes, self.gateways)
+        talks = enumerate(history.talks, start=1)
+        long = frozenset(number for number, talk in talks if talk.length_s >= history.limit_s)
+        for gateway in self.gateways:
+            gateway.long = long
         self._plan()
 
     @property
