@@ -164,7 +164,7 @@ def one_channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manners]:
         world.stop()
 
 
-@pytest.mark.alone  # whether and how a loop closes is a matter of milliseconds
+@pytest.mark.calm  # whether and how a loop closes is a matter of milliseconds
 def test_two_donor_radios_on_one_channel(one_channel: Manners, figures: Figures) -> None:
     world = one_channel
     said = world.begin(world.sides[0], "radio-check-fr")

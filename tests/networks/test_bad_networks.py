@@ -10,7 +10,7 @@ from radiobridge_sim.bench.impairments import CASES, PHRASES, impairment_section
 from radiobridge_sim.bench.report import all_ok, to_json
 from tests.networks.strait import FIRST, SECOND, Strait
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = [pytest.mark.real, pytest.mark.calm]
 
 NIGHTLY = os.environ.get("RADIOBRIDGE_NIGHTLY") == "1"
 STALLS = next(case for case in CASES if case.id == "stalls")

@@ -9,7 +9,7 @@ from radiobridge_sim.agencies import CBP, OPP
 from radiobridge_sim.sound import RATE
 from tests.networks.strait import FIRST, SECOND, Strait
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = [pytest.mark.real, pytest.mark.calm]
 
 LONG = "call-en"
 """Seven seconds."""

@@ -8,7 +8,7 @@ from radiobridge_sim.measure import PhraseMeasure
 from radiobridge_sim.weather import Impairment
 from tests.networks.strait import FIRST, SECOND, Strait
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = [pytest.mark.real, pytest.mark.calm]
 
 FAULT_S = 1.0
 LONG = "call-en"

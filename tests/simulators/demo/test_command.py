@@ -115,7 +115,7 @@ def check_logs(out: Path) -> None:
         assert run_command(["audit", "verify", str(log)]) == 1
 
 
-@pytest.mark.alone
+@pytest.mark.calm
 @pytest.mark.timeout(300)
 def test_the_whole_story_holds_and_leaves_nothing_behind(folder: Path) -> None:
     out = folder / "out"

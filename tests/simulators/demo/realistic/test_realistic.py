@@ -25,7 +25,7 @@ SEED = 9
 
 
 @pytest.mark.real
-@pytest.mark.alone
+@pytest.mark.calm
 @pytest.mark.timeout(300)
 def test_a_short_one_holds_and_reports_what_the_recordings_hold() -> None:
     with tempfile.TemporaryDirectory(prefix="rb-", dir="/tmp") as folder:
