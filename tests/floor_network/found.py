@@ -89,4 +89,21 @@ FOUND = {
         partitions=(Partition(at_s=0.0, length_s=1.025, apart=frozenset({0})),),
         limit_s=0.7,
     ),
+    "a talk that begins at the very end of a spurt that another began": History(
+        agencies=(
+            Agency(sites=(Site(hang_s=CLOSED),)),
+            Agency(
+                sites=(Site(tail_s=0.045, hang_s=0.185), Site(cor_delay_s=0.02, hang_s=CLOSED)),
+                separate=False,
+            ),
+        ),
+        talks=(
+            Talk(at_s=0.0, length_s=0.05),
+            Talk(at_s=0.0, length_s=0.05),
+            Talk(at_s=1.41, length_s=0.455, agency=1),
+            Talk(at_s=2.12, length_s=0.7, agency=1),
+        ),
+        network=Network(calm_s=0.0, brokers=1, delay_s=0.0, jitter_s=0.0),
+        limit_s=0.7,
+    ),
 }

@@ -127,8 +127,8 @@ class Gateway:
         """What the plane decided against the rules. Raised here, it would only end a radio."""
         self.spent: dict[int, str] = {}
         """Talks that have reached the limit, and where, while nobody else has spoken since."""
-        self.long: frozenset[int] = frozenset()
-        """Talks that can reach it: a short one may be the end of a spurt that others began."""
+        self.begins: dict[int, float] = {}
+        """When each talk begins: it may be the end of a spurt that another began."""
         self.busy = False
         """Something has come or gone since this was last looked at."""
         self.keys = VoiceKeys(me, draw(), {})
@@ -212,7 +212,7 @@ class Gateway:
                 offered.fills.add(frame)
         if packet.end:
             self.knows.ends(packet.claim, now)
-        if packet.media_time > self._limit_s * MEDIA_RATE and frame.talk in self.long:
+        if packet.media_time > self._limit_s * MEDIA_RATE and self._has_had_its_time(frame.talk):
             self.spent[frame.talk] = name[1]
 
     def asks(self, claim: Claim, now: float) -> bool:
@@ -222,6 +222,10 @@ class Gateway:
         if talk in self.spent:
             self.wrong.append(f"talk {talk} has had its time, at {now - START_S}")
         return self.knows.may_start(claim, now) and self.knows.takes(claim, 0, now)
+
+    def _has_had_its_time(self, talk: int) -> bool:
+        began = self.begins.get(talk)
+        return began is not None and self._kernel.now - START_S - began >= self._limit_s
 
     def _talk_of(self, claim: Claim) -> int:
         """Return which talk is heard by the radio that a spurt of ours comes in by."""
@@ -233,8 +237,9 @@ class Gateway:
         self.busy = True
         now = self._kernel.now
         may = self.knows.takes(claim, media_time, now)
-        if media_time > self._limit_s * MEDIA_RATE and self._talk_of(claim) in self.long:
-            self.spent[self._talk_of(claim)] = str(claim.talkgroup)
+        talk = self._talk_of(claim)
+        if media_time > self._limit_s * MEDIA_RATE and self._has_had_its_time(talk):
+            self.spent[talk] = str(claim.talkgroup)
         if may:
             self.sent.append((claim, media_time, now))
         else:
@@ -279,10 +284,9 @@ class World:
                 routes = Routes.for_gateway(gateway.me, tg_map, [terms])
                 self.routes[gateway.me] = routes
                 gateway.join(routes, self.gateways)
-        talks = enumerate(history.talks, start=1)
-        long = frozenset(number for number, talk in talks if talk.length_s >= history.limit_s)
+        begins = {number: talk.at_s for number, talk in enumerate(history.talks, start=1)}
         for gateway in self.gateways:
-            gateway.long = long
+            gateway.begins = begins
         self._plan()
 
     @property
