@@ -111,7 +111,7 @@ class VoiceKeys:
         return own.epoch_stored(epoch, now_ms)
 
     def epoch_not_stored(self, talkgroup: TalkgroupId, now_ms: int) -> None:
-        """Say that a PersistEpoch has failed, for now."""
+        """Say that a PersistEpoch has failed; it is tried again."""
         own = self._own.get(talkgroup)
         if own is not None:
             own.epoch_not_stored(now_ms)
